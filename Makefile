@@ -1,0 +1,49 @@
+# `make demo` and `make test` do their own set-up; everything else builds on `make setup`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PORT ?= 8000
+BUNDLE ?= bundles/storybook
+
+.PHONY: setup demo build serve fmt check test bench docs clean
+
+setup: $(VENV)/.installed
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	touch $@
+
+demo: setup ## build the storybook bundle (again only where something changed) and serve it
+	$(BIN)/sparc-build demo --out $(BUNDLE)
+	$(BIN)/sparc-serve --bundle $(BUNDLE) --port $(PORT)
+
+build: setup
+	$(BIN)/sparc-build demo --out $(BUNDLE)
+
+serve: setup
+	$(BIN)/sparc-serve --bundle $(BUNDLE) --port $(PORT)
+
+fmt: setup
+	$(BIN)/ruff check --fix --quiet .
+	$(BIN)/ruff format --quiet .
+
+check: setup ## exactly what CI checks
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_imports.py
+
+test: setup
+	$(BIN)/python -m pytest -n auto --dist loadgroup
+
+bench: setup
+	$(BIN)/python -m benchmarks.demo
+
+docs: setup ## the screenshots of the README, from a running demo
+	$(BIN)/python -m docs.screenshots --bundle $(BUNDLE)
+
+clean:
+	rm -rf $(VENV) bundles .work .pytest_cache .ruff_cache .mypy_cache .hypothesis artefacts

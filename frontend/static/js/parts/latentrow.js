@@ -1,0 +1,53 @@
+// One latent of the gallery. The twin of `latent_row` in parts.html.
+import { imageHref, info, latentHref } from "../bundle.js";
+import { el } from "../dom.js";
+import { decimal, logShare, percent } from "../format.js";
+import { bar } from "./bar.js";
+
+const STRIP_IMAGES = 4;
+const SOURCES = { labels: "named from labels", "caption words": "named from caption words" };
+const BADGES = { mixed: "in some streams only", dead: "dead" };
+
+/**
+ * A row of the gallery.
+ * @param {object} latent schemas.LatentSummary
+ * @returns {HTMLLIElement} its text strips are empty; see fillCaptions
+ */
+export function latentRow(latent) {
+  return el("li", { class: "row", data: { latent: latent.id } }, about(latent), info.streams.map((stream, index) => strip(latent, stream, index)));
+}
+
+/** Puts captions into a row's strip of a text stream. @param {string[]} captions */
+export function fillCaptions(row, index, captions) {
+  row.querySelector(`[data-stream="${index}"] .strip__captions`)?.replaceChildren(...captions.map((text) => el("li", {}, text)));
+}
+
+function about(latent) {
+  const badge = BADGES[latent.alive];
+  return el("div", { class: "row__about" },
+    el("h2", { class: "row__name" }, el("a", { href: latentHref(latent.id) }, latent.name)),
+    el("p", { class: "row__source" },
+      el("span", { class: "mono" }, latent.id), ` ${SOURCES[latent.name_source] ?? "no name found"} `,
+      badge && el("span", { class: `badge badge--${latent.alive}` }, badge)),
+    el("dl", { class: "measures" },
+      measure("alignment", latent.alignment ?? 0, decimal(latent.alignment)),
+      measure("density", logShare(latent.density), percent(latent.density)),
+      measure("purity", latent.purity ?? 0, decimal(latent.purity))));
+}
+
+function measure(name, share, text) {
+  return el("div", {}, el("dt", {}, name), el("dd", {}, bar(share), el("span", { class: "number" }, text)));
+}
+
+function strip(latent, stream, index) {
+  const items = latent.strips[stream.name] ?? [];
+  return el("div", { class: `strip strip--${stream.modality}`, data: { stream: index } },
+    el("p", { class: "strip__title" }, stream.title),
+    items.length === 0 ? el("p", { class: "strip__none" }, "never active") : stripContent(stream, items));
+}
+
+function stripContent(stream, items) {
+  if (stream.modality === "text") return el("ul", { class: "strip__captions" });
+  return el("ul", { class: "strip__images" }, items.slice(0, STRIP_IMAGES).map((itemId) =>
+    el("li", {}, el("img", { src: imageHref(itemId, 112), alt: `item ${itemId}`, width: 112, height: 112, loading: "lazy", decoding: "async" }))));
+}

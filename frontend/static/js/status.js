@@ -1,0 +1,21 @@
+// The live status line, and errors shown in their place.
+import { el } from "./dom.js";
+
+/** Says something in the page's status line. `busy` shows that work goes on. */
+export function announce(text, { busy = false } = {}) {
+  const line = document.querySelector("#status");
+  if (!line) return;
+  line.textContent = text;
+  line.toggleAttribute("data-busy", busy);
+}
+
+/** An error with a way out. @param {Error} error @param {() => void} [retry] */
+export function troubleBox(error, retry) {
+  const button = retry && el("button", { class: "button", type: "button", on: { click: retry } }, "Try again");
+  return el("div", { class: "trouble", role: "alert" }, el("p", {}, error.message), button);
+}
+
+/** True for the error of an aborted request, which nobody needs to see. */
+export function isAbort(error) {
+  return error?.name === "AbortError";
+}

@@ -1,0 +1,102 @@
+"""`sparc-build`: builds, checks and describes bundles.
+
+Errors of the user's or the disk's making are one line on stderr and exit code 2. Heavy libraries are imported by the
+command that needs them, so `--help` and `info` answer at once and worker processes start quickly.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from sparc_core.bundle import Bundle, Manifest
+from sparc_core.errors import SparcError
+
+app = typer.Typer(
+    name="sparc-build", help="Build, check and describe SPARC bundles.", no_args_is_help=True, add_completion=False
+)
+_console = Console()
+_errors = Console(stderr=True)
+_BundlePath = Annotated[Path, typer.Argument(help="The bundle's folder.", metavar="PATH")]
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Where the bundle goes.")] = Path("bundles/storybook"),
+    work: Annotated[Path, typer.Option(help="Steps are cached here; run again to go on.")] = Path("work/storybook"),
+    train_items: Annotated[int, typer.Option(help="Scenes to train SPARC on.")] = 6000,
+    test_items: Annotated[int, typer.Option(help="Scenes held out.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Fixes scenes, captions and training.")] = 0,
+) -> None:
+    """Build the storybook bundle: draw, extract features, train SPARC, index, publish."""
+    with _one_line_errors():
+        from index_build.corpus import StorybookCorpus
+
+        corpus = StorybookCorpus(train_items, test_items, seed)
+        from index_build.display import RichDisplay, times_table
+        from index_build.pipeline import Recipe, build_bundle
+        from index_build.training_options import TrainingOptions
+
+        recipe = Recipe(TrainingOptions.storybook(seed=seed))
+        with RichDisplay(_console) as display:
+            report = build_bundle(corpus, recipe, work, out, display)
+        _console.print(times_table(report))
+        _console.print(f"bundle {report.manifest.bundle_id} at {out}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def verify(path: _BundlePath) -> None:
+    """Check every file of a bundle against its hash, and that its arrays, tables and indexes open and fit together."""
+    with _one_line_errors():
+        from index_build.verification import verify_bundle
+
+        bundle = verify_bundle(path)
+        _console.print(f"bundle {bundle.manifest.bundle_id} at {path} is whole", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def info(path: _BundlePath) -> None:
+    """Say what a bundle holds and what was measured."""
+    with _one_line_errors():
+        manifest = Bundle.open(path).manifest
+        _console.print(_info_table(manifest))
+
+
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    try:
+        yield
+    except SparcError as error:
+        _errors.print(f"error: {error}", highlight=False, markup=False, soft_wrap=True)
+        raise typer.Exit(2) from None
+    except KeyboardInterrupt:
+        _errors.print("interrupted: run the same command again to go on from here", highlight=False, soft_wrap=True)
+        raise typer.Exit(130) from None
+
+
+def _info_table(manifest: Manifest) -> Table:
+    sparc, corpus = manifest.sparc, manifest.corpus
+    table = Table(show_header=False, title=f"bundle {manifest.bundle_id}")
+    table.add_row("schema", str(manifest.schema_version))
+    table.add_row("created", manifest.created_at)
+    table.add_row("corpus", f"{corpus.name}, {corpus.n_items} items, {corpus.licence}")
+    for stream in manifest.streams:
+        table.add_row(f"stream {stream.name}", f"{stream.modality}, d {stream.d}, {stream.backbone}")
+    table.add_row("sparc", f"{sparc.n_latents} latents, k {sparc.k}, {sparc.selection} selection, seed {manifest.seed}")
+    table.add_row("size", f"{sum(file.bytes for file in manifest.files.values()) / 1e6:.1f} MB without media")
+    for name, value in manifest.metrics.items():
+        table.add_row(name, f"{value:.4f}")
+    return table
+
+
+def run() -> None:
+    """Entry point of the `sparc-build` command."""
+    app()
+
+
+if __name__ == "__main__":
+    run()

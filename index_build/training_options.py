@@ -1,0 +1,145 @@
+"""Every choice that SPARC training makes, with the two presets that the project uses.
+
+`TrainingOptions.published()` follows the paper; `TrainingOptions.storybook()` is tuned for a small corpus, a small
+dictionary and a minute of CPU. What the options do is in `index_build.trainer`.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from sparc_core.errors import InputError
+from sparc_core.selection import Selection
+
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "selection": ("global", "local"),
+    "dictionary_init": ("random", "rows"),
+    "pre_bias_init": ("zero", "mean"),
+    "loss_scale": ("target", "variance"),
+    "dictionary_norm": ("before_step", "after_step"),
+    "resample": ("none", "noise", "rows"),
+}
+_AT_LEAST_ONE = ("n_latents", "k", "auxk", "batch_size", "num_epochs", "resample_every", "checkpoint_every")
+_NOT_NEGATIVE = (
+    "auxk_coef",
+    "cross_loss_coef",
+    "dead_steps_threshold",
+    "auxk_threshold",
+    "warmup_steps",
+    "seed",
+)
+_SHARES = ("local_share", "decay_share", "resample_until")
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """Settings of one training run; the defaults are the published ones.
+
+    Attributes:
+        n_latents: Size of the shared dictionary.
+        k: Active latents per code.
+        auxk: How many dead latents may explain a residual.
+        auxk_coef: Weight of AuxK.
+        cross_loss_coef: Weight of cross-reconstruction.
+        selection: The model's own way to choose latents.
+        lr: Adam's peak learning rate.
+        batch_size: Rows per step; the last batch of an epoch may be smaller.
+        num_epochs: Passes over the rows.
+        dead_steps_threshold: A latent is dead in a stream after more steps than this without an activation.
+        auxk_threshold: An activation counts only above this.
+        seed: Fixes initial weights, row order and resampling.
+        shuffle: Draw a new row order every epoch; False takes rows as they come.
+        dictionary_init: "random" directions, or "rows": latent l points, in every stream, to the same random item.
+        pre_bias_init: "zero", or "mean" of the stream's features.
+        loss_scale: Errors relative to each "target" row (published), or to the stream's "variance".
+        dictionary_norm: Unit-normalise and project gradients "before_step" (published), or normalise "after_step",
+            which leaves exact unit rows.
+        local_share: Share of steps, spread evenly, that train with local selection instead of the model's own.
+        warmup_steps: The learning rate rises linearly over these.
+        decay_share: The learning rate falls linearly to zero over this last share of the steps.
+        resample: What dead latents become: "none" leaves them to AuxK; "noise" gives latents dead for longer than
+            `dead_steps_threshold` steps a small random encoder row (published); "rows" sweeps over the items and turns
+            latents that no item activates towards badly reconstructed ones.
+        resample_every: Steps between resamplings.
+        resample_until: No resampling after this share of the steps.
+        checkpoint_every: Steps between checkpoints.
+
+    Raises:
+        InputError: A value is out of range; the message names it.
+    """
+
+    n_latents: int = 8192
+    k: int = 64
+    auxk: int = 64
+    auxk_coef: float = 1 / 32
+    cross_loss_coef: float = 1.0
+    selection: Selection = "global"
+    lr: float = 1e-4
+    batch_size: int = 256
+    num_epochs: int = 50
+    dead_steps_threshold: int = 1000
+    auxk_threshold: float = 1e-3
+    seed: int = 0
+    shuffle: bool = True
+    dictionary_init: Literal["random", "rows"] = "random"
+    pre_bias_init: Literal["zero", "mean"] = "zero"
+    loss_scale: Literal["target", "variance"] = "target"
+    dictionary_norm: Literal["before_step", "after_step"] = "before_step"
+    local_share: float = 0.0
+    warmup_steps: int = 0
+    decay_share: float = 0.0
+    resample: Literal["none", "noise", "rows"] = "noise"
+    resample_every: int = 100
+    resample_until: float = 1.0
+    checkpoint_every: int = 500
+
+    def __post_init__(self) -> None:
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise InputError(f"{name} is {getattr(self, name)!r}: choose from {', '.join(choices)}")
+        for name in _AT_LEAST_ONE:
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} is {getattr(self, name)}: at least 1 is needed")
+        for name in _NOT_NEGATIVE:
+            if getattr(self, name) < 0:
+                raise InputError(f"{name} is {getattr(self, name)}: it cannot be negative")
+        for name in _SHARES:
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"{name} is {getattr(self, name)}: a share lies between 0 and 1")
+        if self.lr <= 0:
+            raise InputError(f"lr is {self.lr}: it must be positive")
+        if self.k > self.n_latents:
+            raise InputError(f"k is {self.k}: choose from 1 to n_latents, {self.n_latents}")
+
+    @classmethod
+    def published(cls, **changes: Any) -> "TrainingOptions":
+        """The paper's recipe (the dead-latent threshold, which it leaves to the user, is 1,000 steps)."""
+        return cls(**changes)
+
+    @classmethod
+    def storybook(cls, **changes: Any) -> "TrainingOptions":
+        """The demo's recipe: about 6,000 items, under a minute on a laptop's CPU, hardly a dead latent."""
+        settings: dict[str, Any] = {
+            "n_latents": 224,
+            "k": 12,
+            "auxk": 16,
+            "auxk_coef": 1 / 32,
+            "cross_loss_coef": 1.5,
+            "lr": 4e-3,
+            "num_epochs": 80,
+            "dead_steps_threshold": 40,
+            "dictionary_init": "rows",
+            "pre_bias_init": "mean",
+            "loss_scale": "variance",
+            "dictionary_norm": "after_step",
+            "local_share": 0.5,
+            "warmup_steps": 50,
+            "decay_share": 0.3,
+            "resample": "rows",
+            "resample_every": 60,
+            "resample_until": 0.97,
+        }
+        return cls(**(settings | changes))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)

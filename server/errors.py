@@ -1,0 +1,81 @@
+"""One error body for everything that goes wrong: `{"error": {"code", "message", "detail"}}`, as a page for browsers."""
+
+import logging
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+from server.routes.pages import error_page
+from server.schemas import ErrorBody, ErrorDetail
+from server.uploads import TooLargeError
+from server.worker import BusyError
+from sparc_core.errors import NotFoundError, SparcError
+
+log = logging.getLogger(__name__)
+
+_STATUS: tuple[tuple[type[SparcError], int], ...] = ((NotFoundError, 404), (TooLargeError, 413), (BusyError, 503))
+_HTTP_CODES = {404: "page_not_found", 405: "method_not_allowed"}
+_RETRY_AFTER_S = 2
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Answer every error with the one body; unexpected ones are logged and say nothing of the inside."""
+    app.add_exception_handler(SparcError, _domain_error)
+    app.add_exception_handler(RequestValidationError, _invalid_request)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def error_body(code: str, message: str, detail: dict[str, object] | None = None) -> dict[str, object]:
+    """The error body as JSON-ready data."""
+    return ErrorBody(error=ErrorDetail(code=code, message=message, detail=detail or {})).model_dump()
+
+
+def status_of(error: SparcError) -> int:
+    """The HTTP status of a domain error."""
+    return next((status for kind, status in _STATUS if isinstance(error, kind)), 422)
+
+
+async def _domain_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, SparcError)
+    return _answer(request, status_of(error), error.code, str(error))
+
+
+async def _invalid_request(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))
+    message = f"{field}: {first['msg']}" if field else str(first["msg"])
+    if first["type"] == "string_too_short":
+        message = f"{field} is empty: type at least one word"
+    elif first["type"] == "string_too_long":
+        seen = len(first["input"])
+        message = f"{field} has {seen:,} characters, at most {first['ctx']['max_length']} are read: shorten it"
+    return _answer(request, 422, "invalid_request", message, {"field": field})
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    code = _HTTP_CODES.get(error.status_code, "http_error")
+    message = str(error.detail)
+    if error.status_code == 404:
+        message = f'there is nothing at "{request.url.path[:200]}"'
+    return _answer(request, error.status_code, code, message)
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    log.error("unexpected error at %s", request.url.path, exc_info=error)
+    return _answer(request, 500, "internal_error", "something went wrong on the server; it was logged")
+
+
+def _answer(
+    request: Request, status: int, code: str, message: str, detail: dict[str, object] | None = None
+) -> Response:
+    headers = {"Retry-After": str(_RETRY_AFTER_S)} if status == 503 else {}
+    if not request.url.path.startswith(("/api/", "/static/")) and "text/html" in request.headers.get("accept", ""):
+        page = error_page(request, status, ErrorDetail(code=code, message=message, detail=detail or {}))
+        page.headers.update(headers)
+        return page
+    return JSONResponse(error_body(code, message, detail), status, headers)

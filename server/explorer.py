@@ -1,0 +1,127 @@
+"""The explorer: one open bundle with everything that answers questions about it. Routes talk to this object only."""
+
+from functools import partial
+
+import torch
+
+from server.schemas import (
+    Alive,
+    HeatmapRequest,
+    Info,
+    Item,
+    Latent,
+    LatentItems,
+    LatentPage,
+    LatentSort,
+    PictureHeatmaps,
+    Retrieval,
+    RetrieveRequest,
+    StreamInfo,
+    Upload,
+)
+from server.services.heatmaps import Heatmaps, Plan
+from server.services.items import Items
+from server.services.latents import Latents
+from server.services.retrieval import Retriever
+from server.services.towers import Towers, choose_device
+from server.settings import Settings
+from server.uploads import UploadStore
+from server.worker import DeviceWorker
+from sparc_core import __version__
+from sparc_core.bundle import Bundle
+
+_TITLES = {"dino": "DINO", "clip_img": "CLIP image", "clip_txt": "CLIP text"}
+
+
+class Explorer:
+    """One bundle, its warm models and the services over both. Models run on the worker's thread alone."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Open the bundle and load the models.
+
+        Raises:
+            BundleError: The bundle is missing, damaged or of another schema.
+            InputError: A backbone or the device is not to be had.
+        """
+        self.bundle = Bundle.open(settings.bundle)
+        if settings.threads:
+            torch.set_num_threads(settings.threads)
+        self.device = choose_device(settings.device)
+        self.uploads = UploadStore(settings.max_upload_pixels, settings.upload_cache_bytes)
+        self.latents = Latents(self.bundle)
+        self.items = Items(self.bundle, self.latents)
+        towers = Towers(self.bundle, self.device)
+        self._retriever = Retriever(self.bundle, towers, self.latents, self.uploads)
+        self.heatmaps = Heatmaps(self.bundle, towers, self.latents, self.items, self._retriever, self.uploads)
+        self.worker = DeviceWorker(settings.queue, settings.deadline_s)
+
+    async def warm_up(self) -> None:
+        """Answer one caption, so that the first visitor does not pay for lazy initialisation."""
+        plan = await self.plan_heatmaps(HeatmapRequest(caption="a", n_items=1))
+        for pictures in self.heatmaps.chunks(plan):
+            await self.worker.run(partial(self.heatmaps.chunk, plan, pictures))
+
+    def close(self) -> None:
+        """Finish the running job and stop."""
+        self.worker.close()
+
+    def info(self) -> Info:
+        """What is being served."""
+        manifest = self.bundle.manifest
+        return Info(
+            bundle_id=manifest.bundle_id,
+            created_at=manifest.created_at,
+            corpus=manifest.corpus.name,
+            licence=manifest.corpus.licence,
+            n_items=manifest.corpus.n_items,
+            n_latents=manifest.sparc.n_latents,
+            k=manifest.sparc.k,
+            selection=manifest.sparc.selection,
+            streams=[
+                StreamInfo(
+                    name=s.name, title=_TITLES.get(s.name, s.name), modality=s.modality, d=s.d, backbone=s.backbone
+                )
+                for s in manifest.streams
+            ],
+            metrics=manifest.metrics,
+            device=str(self.device),
+            version=__version__,
+        )
+
+    def list_latents(
+        self, query: str, sort: LatentSort, alive: Alive | None, limit: int, cursor: str | None
+    ) -> LatentPage:
+        """A page of the gallery."""
+        return self.latents.page(query, sort, alive, limit, cursor)
+
+    def latent(self, id: int) -> Latent:
+        """One latent in full."""
+        return self.latents.latent(id)
+
+    def latent_items(self, id: int, stream: str, limit: int) -> LatentItems:
+        """The strongest items of a latent in one stream."""
+        return self.latents.items(id, stream, limit)
+
+    def item(self, item_id: str) -> Item:
+        """One item with its codes."""
+        return self.items.item(item_id)
+
+    def thumbnail(self, item_id: str, size: int) -> bytes:
+        """An item's picture as WebP."""
+        return self.items.thumbnail(item_id, size)
+
+    def add_upload(self, content: bytes) -> Upload:
+        """Check, decode and keep an uploaded picture."""
+        return self.uploads.add(content)
+
+    async def retrieve(self, request: RetrieveRequest) -> Retrieval:
+        """Answer a retrieval."""
+        return await self.worker.run(partial(self._retriever.retrieve, request))
+
+    async def plan_heatmaps(self, request: HeatmapRequest) -> Plan:
+        """Read a caption and choose its pictures."""
+        return await self.worker.run(partial(self.heatmaps.plan, request))
+
+    async def heatmap_chunk(self, plan: Plan, pictures: list) -> tuple[list[PictureHeatmaps], dict[str, float]]:
+        """Heatmaps of some of a plan's pictures."""
+        return await self.worker.run(partial(self.heatmaps.chunk, plan, pictures))

@@ -1,0 +1,91 @@
+"""What every answer goes through: a bound on the size of requests, security headers, the time it took."""
+
+import time
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from server.errors import error_body
+
+_SECURITY = {
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' blob: data:; style-src 'self' 'unsafe-inline'; "
+        "object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+}
+_MULTIPART_OVERHEAD = 64 * 1024  # bytes
+
+
+class _TooManyBytes(Exception):
+    """Raised inside the application's receive when a body exceeds the limit."""
+
+
+class BodyLimit:
+    """Refuses request bodies beyond a limit with 413 before they fill memory or disk."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+        """Args: `max_bytes` of the file in the body; its multipart envelope may be a little larger."""
+        self._app, self._max_bytes = app, max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, counting its bytes."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        limit, seen, started = self._max_bytes + _MULTIPART_OVERHEAD, 0, False
+        announced = Headers(scope=scope).get("content-length", "0")
+        if announced.isdecimal() and int(announced) > limit:
+            await self._refuse(scope, receive, send)
+            return
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > limit:
+                raise _TooManyBytes
+            return message
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, counted, watched)
+        except _TooManyBytes:
+            if not started:
+                await self._refuse(scope, receive, send)
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        limit = self._max_bytes / 2**20
+        message = f"the request is too large: files of at most {limit:g} MiB are accepted"
+        await JSONResponse(error_body("upload_too_large", message), 413)(scope, receive, send)
+
+
+class AnswerHeaders:
+    """Adds security headers and `Server-Timing` to every answer."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Args: the application that answers."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on and add the headers to what comes back."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = time.perf_counter()
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in _SECURITY.items():
+                    headers.setdefault(name, value)
+                headers.append("Server-Timing", f"total;dur={1000 * (time.perf_counter() - begun):.1f}")
+            await send(message)
+
+        await self._app(scope, receive, with_headers)

@@ -1,0 +1,1 @@
+"""HTTP routes: `pages` renders HTML; the other modules answer JSON under /api/v1."""

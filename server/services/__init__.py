@@ -1,0 +1,1 @@
+"""What the service can do, one module per question; none knows HTTP."""

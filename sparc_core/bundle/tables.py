@@ -1,0 +1,246 @@
+"""The two tables of a bundle: its items and its latents, columnar, by row number.
+
+`docs/bundle.md` says what each column means; the schemas below are what writers write and readers expect.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from jaxtyping import Float32, Int32, Int64
+
+from sparc_core.errors import BundleError, NotFoundError
+
+N_NEAREST = 8
+ITEM_SCHEMA = pa.schema(
+    {
+        "item_id": pa.string(),
+        "media": pa.string(),
+        "caption": pa.string(),
+        "labels": pa.list_(pa.string()),
+        "width": pa.int32(),
+        "height": pa.int32(),
+        "split": pa.string(),
+    }
+)
+MEDIA_SCHEMA = pa.schema({"path": pa.string(), "bytes": pa.int64(), "sha256": pa.string()})
+_LABEL_SHARES = pa.list_(pa.struct({"label": pa.string(), "share": pa.float32()}))
+_STREAM_COLUMNS = {"density": pa.float32(), "mean": pa.float32(), "max": pa.float32(), "purity": pa.float32()}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One aligned row of the corpus."""
+
+    row: int
+    item_id: str
+    media: str
+    caption: str
+    labels: tuple[str, ...]
+    width: int
+    height: int
+    split: str
+
+
+class LabelShare(NamedTuple):
+    """A label and the share of the strongest items that carry it."""
+
+    label: str
+    share: float
+
+
+class ItemTable:
+    """All items; a look-up by row takes microseconds and by id a scan of one column."""
+
+    def __init__(self, table: pa.Table) -> None:
+        """Args: `table` has the columns of ITEM_SCHEMA."""
+        self._columns = {name: table[name].combine_chunks() for name in ITEM_SCHEMA.names}
+
+    def __len__(self) -> int:
+        """How many items there are."""
+        return len(self._columns["item_id"])
+
+    def __getitem__(self, row: int) -> Item:
+        """The item in a row; NotFoundError where there is none."""
+        if not 0 <= row < len(self):
+            raise NotFoundError("item", f"there is no item in row {row}: this bundle has {len(self)} items")
+        values = {name: column[row].as_py() for name, column in self._columns.items()}
+        return Item(row=int(row), **{**values, "labels": tuple(values["labels"])})
+
+    def row_of(self, item_id: str) -> int:
+        """The row of an item.
+
+        Raises:
+            NotFoundError: No item has that id.
+        """
+        row = pc.index(self._columns["item_id"], item_id).as_py()
+        if row < 0:
+            raise NotFoundError("item", f'there is no item "{item_id[:80]}"')
+        return int(row)
+
+    def take(self, rows: Iterable[int]) -> list[Item]:
+        """The items in these rows, in this order."""
+        return [self[int(row)] for row in rows]
+
+    def rows_of_split(self, split: str) -> Int64[np.ndarray, "m"]:
+        """The rows whose split is "train" or "test", ascending."""
+        return np.flatnonzero(pc.equal(self._columns["split"], split).to_numpy(zero_copy_only=False))
+
+    def media(self, row: int) -> str:
+        """The item's media path inside the bundle."""
+        return str(self._columns["media"][row].as_py())
+
+    def captions(self) -> list[str]:
+        """Every caption, by row."""
+        return list(self._columns["caption"].to_pylist())
+
+    def labels(self) -> list[list[str]]:
+        """Every item's labels, by row."""
+        return list(self._columns["labels"].to_pylist())
+
+
+@dataclass(frozen=True)
+class LatentTable:
+    """Statistics of all latents as columns, by latent; NaN stands for "not defined" in float columns.
+
+    Columns that exist per stream are mappings from the stream's name.
+    """
+
+    name: Sequence[str]
+    name_source: Sequence[str]
+    alive: Sequence[str]
+    n_alive_streams: Int32[np.ndarray, "l"]
+    alignment: Float32[np.ndarray, "l"]
+    purity: Float32[np.ndarray, "l"]
+    label: Sequence[str | None]
+    top_labels: Sequence[Sequence[LabelShare]]
+    map_x: Float32[np.ndarray, "l"]
+    map_y: Float32[np.ndarray, "l"]
+    nearest: Int32[np.ndarray, "l near"]
+    density: Mapping[str, Float32[np.ndarray, "l"]]
+    mean: Mapping[str, Float32[np.ndarray, "l"]]
+    max: Mapping[str, Float32[np.ndarray, "l"]]
+    stream_purity: Mapping[str, Float32[np.ndarray, "l"]]
+    stream_label: Mapping[str, Sequence[str | None]]
+
+    def __len__(self) -> int:
+        """How many latents there are."""
+        return len(self.name)
+
+
+def latent_schema(streams: Sequence[str]) -> pa.Schema:
+    """The columns of latents.parquet for these streams, in order."""
+    fields = {
+        "latent": pa.int32(),
+        "name": pa.string(),
+        "name_source": pa.string(),
+        "alive": pa.string(),
+        "n_alive_streams": pa.int32(),
+        "alignment": pa.float32(),
+        "purity": pa.float32(),
+        "label": pa.string(),
+    }
+    for stream in streams:
+        fields |= {f"{column}_{stream}": kind for column, kind in _STREAM_COLUMNS.items()}
+        fields[f"label_{stream}"] = pa.string()
+    fields |= {"top_labels": _LABEL_SHARES, "map_x": pa.float32(), "map_y": pa.float32()}
+    fields["nearest"] = pa.list_(pa.int32())
+    return pa.schema(fields)
+
+
+def write_latents(latents: LatentTable, path: Path) -> None:
+    """Write latents.parquet; NaN becomes null."""
+    columns: dict[str, Any] = {
+        "latent": np.arange(len(latents), dtype=np.int32),
+        "top_labels": [[share._asdict() for share in shares] for shares in latents.top_labels],
+        "nearest": latents.nearest.tolist(),
+    }
+    columns |= {name: getattr(latents, name) for name in ("name", "name_source", "alive", "n_alive_streams", "label")}
+    columns |= {name: getattr(latents, name) for name in ("alignment", "purity", "map_x", "map_y")}
+    for stream in latents.density:
+        for column, by_stream in _per_stream(latents).items():
+            columns[f"{column}_{stream}"] = by_stream[stream]
+    schema = latent_schema(list(latents.density))
+    arrays = [pa.array(columns[field.name], field.type, from_pandas=True) for field in schema]
+    write_table(pa.Table.from_arrays(arrays, schema=schema), path)
+
+
+def read_latents(path: Path, streams: Sequence[str], n_latents: int) -> LatentTable:
+    """Read latents.parquet.
+
+    Raises:
+        BundleError: The file is damaged, lacks a column or has another number of rows.
+    """
+    table = read_table(path, latent_schema(streams), n_latents)
+    nearest = table["nearest"].to_pylist()
+    shares = [[LabelShare(**share) for share in row] for row in table["top_labels"].to_pylist()]
+    return LatentTable(
+        **{name: table[name].to_pylist() for name in ("name", "name_source", "alive", "label")},
+        **{name: _numbers(table[name]) for name in ("n_alive_streams", "alignment", "purity", "map_x", "map_y")},
+        top_labels=shares,
+        nearest=np.array(nearest, np.int32).reshape(n_latents, -1),
+        **{name: {s: _numbers(table[f"{name}_{s}"]) for s in streams} for name in ("density", "mean", "max")},
+        stream_purity={s: _numbers(table[f"purity_{s}"]) for s in streams},
+        stream_label={s: table[f"label_{s}"].to_pylist() for s in streams},
+    )
+
+
+def write_items(items: pa.Table, path: Path) -> None:
+    """Write items.parquet; `items` has the columns of ITEM_SCHEMA."""
+    write_table(items.select(ITEM_SCHEMA.names).cast(ITEM_SCHEMA), path)
+
+
+def read_items(path: Path, n_items: int) -> ItemTable:
+    """Read items.parquet; BundleError as for `read_latents`."""
+    return ItemTable(read_table(path, ITEM_SCHEMA, n_items))
+
+
+def write_table(table: pa.Table, path: Path) -> None:
+    """Write a Parquet file; the same table always gives the same bytes with the same version of Arrow."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(table, path, compression="zstd", version="2.6")
+
+
+def read_table(path: Path, schema: pa.Schema, n_rows: int | None = None) -> pa.Table:
+    """Read the columns of `schema` from a Parquet file.
+
+    Raises:
+        BundleError: The file is damaged, lacks a column, has one of another type, or another number of rows.
+    """
+    try:
+        table = pq.ParquetFile(path).read(columns=schema.names)
+    except (pa.ArrowException, OSError) as error:
+        raise BundleError(f"{path} is damaged, not a Parquet table ({_first_line(error)}): rebuild the bundle") from None
+    for field in schema:
+        if field.name not in table.column_names:
+            raise BundleError(f'{path} lacks the column "{field.name}": rebuild the bundle')
+        if not table.schema.field(field.name).type.equals(field.type):
+            found = table.schema.field(field.name).type
+            raise BundleError(f'{path}: column "{field.name}" is {found}, expected {field.type}: rebuild the bundle')
+    if n_rows is not None and table.num_rows != n_rows:
+        raise BundleError(f"{path} has {table.num_rows} rows, the manifest says {n_rows}: rebuild the bundle")
+    return table
+
+
+def _per_stream(latents: LatentTable) -> dict[str, Mapping[str, Any]]:
+    return {
+        "density": latents.density,
+        "mean": latents.mean,
+        "max": latents.max,
+        "purity": latents.stream_purity,
+        "label": latents.stream_label,
+    }
+
+
+def _numbers(column: pa.ChunkedArray) -> Any:
+    """The column as NumPy, null as NaN."""
+    return column.combine_chunks().to_numpy(zero_copy_only=False)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__

@@ -1,0 +1,40 @@
+"""Errors that users, files and networks cause: what happened, what was seen, what was expected, what to do.
+
+The command line prints the message and exits with 2; the service maps each class to one HTTP status.
+Our own broken invariants are `assert`s, not these.
+"""
+
+
+class SparcError(Exception):
+    """Base of all domain errors; `code` is stable and machine-readable."""
+
+    code = "error"
+
+
+class InputError(SparcError):
+    """A value that a user gave cannot be used."""
+
+    code = "invalid_input"
+
+
+class ShapeError(SparcError):
+    """Arrays or weights do not fit together."""
+
+    code = "shape_mismatch"
+
+
+class BundleError(SparcError):
+    """A bundle is missing, damaged or of another schema."""
+
+    code = "bundle_unusable"
+
+
+class NotFoundError(SparcError):
+    """A latent, item, stream or upload that is not there."""
+
+    code = "not_found"
+
+    def __init__(self, kind: str, message: str) -> None:
+        """Args: `kind` is what was looked for ("latent"); it makes the code ("latent_not_found")."""
+        super().__init__(message)
+        self.code = f"{kind}_not_found"

@@ -1,0 +1,147 @@
+"""Laws of codes and posting lists: writing then reading is the identity, and lists are what a slow reference says."""
+
+import gc
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+import faiss
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sparc_core.bundle.codes import Codes, latent_dtype, pack_codes, read_codes, write_codes
+from sparc_core.bundle.postings import Posting, invert, read_postings, write_postings
+from sparc_core.errors import BundleError, NotFoundError, ShapeError
+
+
+class RawCodes(NamedTuple):
+    latents: np.ndarray
+    activations: np.ndarray
+    n_latents: int
+
+
+@st.composite
+def raw_codes(draw: st.DrawFn) -> RawCodes:
+    """Codes as a model gives them: distinct latents per row, some unused slots, many ties."""
+    n_latents = draw(st.sampled_from([1, 3, 20, 256, 257, 70_000]))
+    k, n = draw(st.integers(1, min(n_latents, 6))), draw(st.integers(1, 25))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    pool = rng.choice(n_latents, min(n_latents, 12), replace=False)
+    latents = np.stack([rng.choice(pool, k, replace=False) for _ in range(n)])
+    activations = rng.choice(np.array([0, 0.25, 0.5, 1.0, 3.3], np.float32), (n, k))
+    return RawCodes(latents.astype(np.int64), activations, n_latents)
+
+
+def reference_postings(codes: Codes, n_latents: int) -> dict[int, list[tuple[int, float]]]:
+    """Posting lists by plain loops; latents without items are left out."""
+    lists: dict[int, list[tuple[int, float]]] = {}
+    for row, (latents, activations) in enumerate(zip(codes.latents, codes.activations, strict=True)):
+        for latent, activation in zip(latents, activations, strict=True):
+            if activation > 0:
+                lists.setdefault(int(latent), []).append((row, float(activation)))
+    return {latent: sorted(entries, key=lambda entry: (-entry[1], entry[0])) for latent, entries in lists.items()}
+
+
+@settings(deadline=None)
+@given(raw_codes())
+def test_packed_codes_hold_the_same_pairs_strongest_first(raw: RawCodes) -> None:
+    codes = pack_codes(raw.latents, raw.activations, raw.n_latents)
+    assert codes.latents.dtype == latent_dtype(raw.n_latents)
+    for row in range(len(raw.latents)):
+        before = {(int(i), np.float16(a)) for i, a in zip(raw.latents[row], raw.activations[row], strict=True) if a > 0}
+        after = {(int(i), a) for i, a in zip(codes.latents[row], codes.activations[row], strict=True) if a > 0}
+        assert before == after
+    assert (np.diff(codes.activations.astype(np.float32), axis=1) <= 0).all()
+    assert (codes.latents[codes.activations == 0] == 0).all()
+
+
+@settings(deadline=None)
+@given(raw_codes())
+def test_packing_does_not_depend_on_the_order_of_slots(raw: RawCodes) -> None:
+    forward = pack_codes(raw.latents, raw.activations, raw.n_latents)
+    backward = pack_codes(raw.latents[:, ::-1], raw.activations[:, ::-1], raw.n_latents)
+    assert np.array_equal(forward.latents, backward.latents)
+    assert np.array_equal(forward.activations, backward.activations)
+
+
+@settings(max_examples=40, deadline=None)
+@given(raw_codes())
+def test_codes_are_read_as_written(raw: RawCodes) -> None:
+    codes = pack_codes(raw.latents, raw.activations, raw.n_latents)
+    with tempfile.TemporaryDirectory() as folder:
+        write_codes(codes, Path(folder), "eye")
+        read = read_codes(Path(folder), "eye", *raw.latents.shape, raw.n_latents)
+        assert isinstance(read.latents, np.memmap) and not read.latents.flags.writeable
+        assert np.array_equal(read.latents, codes.latents) and np.array_equal(read.activations, codes.activations)
+
+
+@settings(max_examples=40, deadline=None)
+@given(raw_codes())
+def test_postings_are_the_inversion_of_the_codes(raw: RawCodes) -> None:
+    codes = pack_codes(raw.latents, raw.activations, raw.n_latents)
+    expected = reference_postings(codes, raw.n_latents)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "eye.faiss"
+        write_postings(invert(codes, raw.n_latents), path)
+        postings = read_postings(path, raw.n_latents)
+        assert postings.n_latents == raw.n_latents
+        assert postings.n_entries == sum(map(len, expected.values()))
+        for latent in {0, raw.n_latents - 1, *expected}:
+            found = postings.of(latent)
+            assert postings.n_items_of(latent) == len(found.items)
+            assert list(zip(found.items.tolist(), found.activations.tolist(), strict=True)) == expected.get(latent, [])
+
+
+def test_the_same_lists_give_the_same_bytes(tmp_path: Path) -> None:
+    lists = [Posting(np.array([4, 1]), np.array([2.0, 0.5])), Posting(np.array([], np.int64), np.array([]))]
+    write_postings(lists, tmp_path / "a.faiss")
+    write_postings(lists, tmp_path / "b.faiss")
+    assert (tmp_path / "a.faiss").read_bytes() == (tmp_path / "b.faiss").read_bytes()
+
+
+def test_views_are_read_only_and_outlive_the_postings(tmp_path: Path) -> None:
+    items = np.arange(50_000)
+    write_postings([Posting(items, np.ones(len(items)))], tmp_path / "a.faiss")
+    posting = read_postings(tmp_path / "a.faiss", 1).of(0)
+    gc.collect()
+    assert np.array_equal(posting.items, items)
+    with pytest.raises(ValueError, match="read-only"):
+        posting.items[0] = 7
+
+
+def test_faiss_itself_finds_a_list_by_its_latent(tmp_path: Path) -> None:
+    write_postings([Posting(np.array([5]), np.array([1.0])), Posting(np.array([3, 8]), np.array([2.0, 1.5]))], tmp_path / "a")
+    index = faiss.read_index(str(tmp_path / "a"))
+    assert index.quantizer.search(np.array([[1.0]], np.float32), 1)[1].tolist() == [[1]]
+    assert index.ntotal == 3
+
+
+@pytest.mark.parametrize("latent", [-1, 2])
+def test_an_unknown_latent_is_not_found(tmp_path: Path, latent: int) -> None:
+    write_postings([Posting(np.array([5]), np.array([1.0]))] * 2, tmp_path / "a.faiss")
+    with pytest.raises(NotFoundError, match=f"no latent {latent}: this bundle has 0 to 1"):
+        read_postings(tmp_path / "a.faiss", 2).of(latent)
+
+
+def test_another_faiss_index_is_no_posting_lists(tmp_path: Path) -> None:
+    faiss.write_index(faiss.IndexFlatIP(3), str(tmp_path / "a.faiss"))
+    with pytest.raises(BundleError, match="does not hold posting lists of 2 latents"):
+        read_postings(tmp_path / "a.faiss", 2)
+
+
+@pytest.mark.parametrize(
+    ("latents", "activations", "problem"),
+    [
+        ([[4]], [[1.0]], "latents 4 to 4, expected 0 to 3"),
+        ([[-1]], [[1.0]], "latents -1 to -1"),
+        ([[1]], [[-0.5]], "negative"),
+        ([[1]], [[np.nan]], "not finite"),
+        ([[1]], [[1e6]], "65504"),
+        ([[1, 2]], [[1.0]], r"two \[n, k\] arrays"),
+    ],
+)
+def test_codes_that_do_not_fit_are_refused(latents: list, activations: list, problem: str) -> None:
+    with pytest.raises(ShapeError, match=problem):
+        pack_codes(np.array(latents), np.array(activations, np.float32), 4)

@@ -1,0 +1,151 @@
+"""Backbone adapters and attention relevance: against the published implementation's numbers, and against laws."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from sparc_core.attribution import caption_score, relevance
+from sparc_core.backbones.clip import ClipImage, ClipText
+from sparc_core.backbones.dinov2 import Dinov2
+from sparc_core.backbones.pictures import PictureInput
+from sparc_core.sparse import SparseCode
+
+GOLDEN = Path(__file__).parents[3] / "shared" / "golden" / "heatmaps"
+needs_golden = pytest.mark.skipif(not GOLDEN.exists(), reason="reference numbers (../shared/golden) are not here")
+ROWS = range(3)
+IMAGE_STREAMS = ("dino", "clip_img")
+
+
+class Reference(NamedTuple):
+    """The published run: its numbers, its settings, and its three towers as our backbones."""
+
+    numbers: dict[str, torch.Tensor]
+    settings: dict[str, Any]
+    dino: Dinov2
+    clip_img: ClipImage
+    clip_txt: ClipText
+
+
+class IdTokenizer:
+    """Token ids come ready from the reference file."""
+
+    context_length = 77
+
+    def __call__(self, texts: Any) -> torch.Tensor:
+        raise AssertionError("the reference is already tokenised")
+
+    def pieces(self, text: str) -> list[tuple[str, list[int], bool]]:
+        raise AssertionError("the reference is already tokenised")
+
+
+@pytest.fixture(scope="module")
+def reference() -> Reference:
+    from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
+    from transformers import Dinov2WithRegistersModel
+
+    numbers = load_file(GOLDEN / "heatmaps.safetensors")
+    settings = json.loads((GOLDEN / "heatmaps.json").read_text())
+    config = settings["clip"]
+    clip = CLIP(config["embed_dim"], CLIPVisionCfg(**config["vision_cfg"]), CLIPTextCfg(**config["text_cfg"]))
+    clip.load_state_dict({k.removeprefix("clip."): v for k, v in numbers.items() if k.startswith("clip.")})
+    clip.eval().requires_grad_(False)
+    dino = Dinov2WithRegistersModel.from_pretrained(GOLDEN / "dino")
+    dino.eval().requires_grad_(False)
+    unit = PictureInput(64, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    return Reference(
+        numbers,
+        settings,
+        Dinov2("test:dino", dino, unit),
+        ClipImage("test:clip_img", clip, unit),
+        ClipText("test:clip_txt", clip, IdTokenizer()),
+    )
+
+
+def inputs(reference: Reference, stream: str) -> torch.Tensor:
+    return reference.numbers["text_tokens" if stream == "clip_txt" else "pixel_values"]
+
+
+@needs_golden
+@pytest.mark.parametrize("stream", ["dino", "clip_img", "clip_txt"])
+@pytest.mark.parametrize("n_head_blocks", [0, 1, 2])
+def test_features_equal_the_published_ones_however_the_tower_is_split(
+    reference: Reference, stream: str, n_head_blocks: int
+) -> None:
+    backbone = getattr(reference, stream)
+    expected = reference.numbers[f"feature.{stream}"]
+    x = inputs(reference, stream)
+    torch.testing.assert_close(backbone.features(x), expected, rtol=1e-5, atol=1e-5)
+    split = backbone.head(backbone.trunk(x, n_head_blocks), n_head_blocks)
+    torch.testing.assert_close(split.features, expected, rtol=1e-5, atol=1e-5)
+    assert len(split.attention) == n_head_blocks
+
+
+@needs_golden
+@pytest.mark.parametrize("stream", IMAGE_STREAMS)
+@pytest.mark.parametrize(("layers", "n_head_blocks"), [("last", 1), ("all", 3)])
+def test_cross_modal_relevance_equals_the_published_one(
+    reference: Reference, stream: str, layers: str, n_head_blocks: int
+) -> None:
+    backbone = getattr(reference, stream)
+    out = backbone.head(backbone.trunk(inputs(reference, stream), n_head_blocks), n_head_blocks)
+    features = torch.nn.functional.normalize(out.features, dim=1)
+    logits = golden_logits(reference, stream, features)
+    codes = torch.stack([reference.numbers[f"codes.{stream}.{i}"].flatten() for i in ROWS])
+    texts = torch.stack([reference.numbers[f"codes.clip_txt.{i}"].flatten() for i in ROWS])
+    active = torch.relu(logits) * (codes > 0)
+    torch.testing.assert_close(active, codes, rtol=1e-4, atol=1e-5)
+    rows = relevance((active * texts).sum(1), out.attention, torch.zeros(3, dtype=torch.int64))
+    for i in ROWS:
+        expected = reference.numbers[f"relevance.cross_modal.{layers}.{stream}.{i}"].flatten()
+        torch.testing.assert_close(rows[i, backbone.n_prefix :], expected, rtol=1e-4, atol=1e-7)
+
+
+@needs_golden
+def test_text_relevance_equals_the_published_row(reference: Reference) -> None:
+    backbone = reference.clip_txt
+    out = backbone.head(backbone.trunk(inputs(reference, "clip_txt"), 2), 2)
+    image = torch.nn.functional.normalize(reference.numbers["feature.clip_img"], dim=1)
+    text = torch.nn.functional.normalize(out.features, dim=1)
+    scale = reference.numbers["clip.logit_scale"].exp()
+    ends = inputs(reference, "clip_txt").argmax(1)
+    rows = relevance(scale * (image * text).sum(1), out.attention[-1:], ends)
+    for i in ROWS:
+        expected = reference.numbers[f"relevance.clip_similarity.last.clip_txt.{i}"][ends[i]]
+        torch.testing.assert_close(rows[i], expected[: rows.shape[1]], rtol=1e-4, atol=1e-6)
+
+
+def golden_logits(reference: Reference, stream: str, features: torch.Tensor) -> torch.Tensor:
+    names = [name for name in reference.numbers if name.startswith("sparc.") and stream in name]
+    weights = {name: reference.numbers[name] for name in names}
+    encoder = next(v for k, v in weights.items() if "encoder" in k and k.endswith("weight"))
+    pre_bias = next(v for k, v in weights.items() if "pre_bias" in k)
+    latent_bias = next(v for k, v in weights.items() if "latent_bias" in k)
+    return (features - pre_bias) @ encoder.T + latent_bias
+
+
+def test_relevance_carries_one_row_of_the_full_recursion() -> None:
+    torch.manual_seed(0)
+    b, h, t = 2, 3, 5
+    mixing = [torch.rand(b, h, t, t, requires_grad=True) for _ in range(3)]
+    probabilities = [m.softmax(-1) for m in mixing]
+    values = torch.rand(b, t, 1)
+    for attention in probabilities:
+        values = values + (attention.mean(1) @ values).tanh()
+    target = values[torch.arange(b), torch.tensor([0, 4])].sum(1)
+    gradients = torch.autograd.grad(target.sum(), probabilities, retain_graph=True)
+    rows = relevance(target, probabilities, torch.tensor([0, 4]))
+    full = torch.eye(t).repeat(b, 1, 1)
+    for gradient, attention in zip(gradients, probabilities, strict=True):
+        full = full + (gradient * attention.detach()).clamp(min=0).mean(1) @ full
+    torch.testing.assert_close(rows, full[torch.arange(b), torch.tensor([0, 4])])
+
+
+def test_caption_score_is_the_sum_of_its_parts_and_ignores_negative_logits() -> None:
+    code = SparseCode(torch.tensor([[2, 0]]), torch.tensor([[3.0, 0.5]]))
+    score = caption_score(code, torch.tensor([[4.0, 9.0, 2.0], [-1.0, 9.0, 1.0]]))
+    torch.testing.assert_close(score.parts, torch.tensor([[6.0, 2.0], [3.0, 0.0]]))
+    torch.testing.assert_close(score.total, torch.tensor([8.0, 3.0]))
