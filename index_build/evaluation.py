@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float32, Int64
 
 from index_build.codes import encode_all
-from index_build.statistics import N_TOP, CorpusFacts
+from index_build.statistics import CorpusFacts, n_top
 from sparc_core.bundle.codes import Codes
 from sparc_core.losses import nmse
 from sparc_core.metrics import (
@@ -164,7 +164,7 @@ def _pure_objects(
 ) -> tuple[np.ndarray, dict[str, int], list[str]]:
     """Which objects have one latent that is pure in every stream, how many have one in each stream, all objects."""
     columns = [column for column, kind in enumerate(facts.label_kinds) if kind == OBJECT_KIND]
-    carries = facts.carries[:, columns]
-    shares = {s: label_shares(top_items(*codes, n_latents, N_TOP), carries, N_TOP) for s, codes in own.items()}
+    carries, enough = facts.carries[:, columns], n_top(len(facts.captions))
+    shares = {s: label_shares(top_items(*codes, n_latents, enough), carries, enough) for s, codes in own.items()}
     by_stream = {stream: int(labels_with_pure_latent({stream: share}).sum()) for stream, share in shares.items()}
     return labels_with_pure_latent(shares), by_stream, [facts.label_names[column] for column in columns]

@@ -5,8 +5,7 @@ Image streams see the decoded media files, so a service that reads the same file
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -16,6 +15,7 @@ import torch
 from jaxtyping import Float32
 from PIL import Image
 
+from index_build.threads import one_thread
 from index_build.workers import ProgressReport, run_tasks
 from sparc_core.errors import ShapeError
 
@@ -114,17 +114,6 @@ def open_picture(path: Path) -> Image.Image:
     with Image.open(path) as picture:
         picture.load()
         return picture
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch use one thread in this process for a while."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(n_threads)
 
 
 def _shard(folder: Path, stream: str, start: int) -> Path:

@@ -23,6 +23,7 @@ from index_build.features import BackboneLoader, read_features, write_features
 from index_build.media import media_name, write_media
 from index_build.statistics import CorpusFacts, corpus_facts, latent_table
 from index_build.steps import Display, SilentDisplay, Step, StepContext, StepResult, locked, run_steps
+from index_build.threads import one_thread
 from index_build.training import TrainingProgress, train_sparc
 from index_build.training_options import TrainingOptions
 from index_build.workers import n_cores
@@ -100,7 +101,7 @@ def build_bundle(
         n_workers = n_cores() if len(corpus.items) > _FEW_ITEMS else 0
     builder = _Builder(corpus, recipe, loader, n_workers)
     refuse_other(out)
-    with locked(work):
+    with locked(work), one_thread():
         results = run_steps(builder.steps(), work, display or SilentDisplay())
         begun = time.monotonic()
         folders = {name: result.folder for name, result in results.items()}

@@ -17,8 +17,8 @@ from sparc_core.bundle.codes import Codes
 from sparc_core.bundle.tables import LabelShare, LatentTable
 from sparc_core.metrics import label_matrix, label_shares, purity, top_items
 
-N_TOP = 20
 N_TOP_LABELS = 5
+_N_TOP, _N_TOP_OF_FEW, _FEW_ITEMS = 20, 5, 1000
 SHARED = 0.6
 """A label counts as what a latent stands for when this share of its strongest items carry it, averaged over streams."""
 
@@ -51,6 +51,11 @@ def corpus_facts(
     return CorpusFacts(captions, names, [kinds[name] for name in names], label_matrix(item_labels, names))
 
 
+def n_top(n_items: int) -> int:
+    """How many of its strongest items speak for a latent: 20, or 5 in a corpus of fewer than 1,000 items."""
+    return _N_TOP if n_items >= _FEW_ITEMS else _N_TOP_OF_FEW
+
+
 def latent_table(
     own: Mapping[str, Codes],
     local: Mapping[str, Codes],
@@ -67,11 +72,11 @@ def latent_table(
         facts: Captions and labels.
         text_streams: Streams whose top items' captions may name a latent; all streams when empty.
     """
-    n_latents = len(next(iter(dictionaries.values())))
+    n_latents, enough = len(next(iter(dictionaries.values()))), n_top(len(facts.captions))
     occurrences = {stream: occurrence(codes, n_latents) for stream, codes in own.items()}
-    top = {stream: top_items(*codes, n_latents, N_TOP) for stream, codes in own.items()}
-    shares = {stream: label_shares(items, facts.carries, N_TOP) for stream, items in top.items()}
-    measured = {stream: np.array([len(rows) >= N_TOP for rows in items]) for stream, items in top.items()}
+    top = {stream: top_items(*codes, n_latents, enough) for stream, codes in own.items()}
+    shares = {stream: label_shares(items, facts.carries, enough) for stream, items in top.items()}
+    measured = {stream: np.array([len(rows) >= enough for rows in items]) for stream, items in top.items()}
     frequency = facts.carries.mean(0)
     mean_shares = mean_over(shares, measured)
     best = purity(mean_shares, frequency, SHARED)

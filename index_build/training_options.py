@@ -119,11 +119,11 @@ class TrainingOptions:
     def storybook(cls, **changes: Any) -> "TrainingOptions":
         """The demo's recipe: about 6,000 items, under a minute on a laptop's CPU, hardly a dead latent."""
         settings: dict[str, Any] = {
-            "n_latents": 224,
+            "n_latents": 192,
             "k": 12,
             "auxk": 16,
             "auxk_coef": 1 / 32,
-            "cross_loss_coef": 1.5,
+            "cross_loss_coef": 2.0,
             "lr": 4e-3,
             "num_epochs": 80,
             "dead_steps_threshold": 40,
@@ -135,8 +135,8 @@ class TrainingOptions:
             "warmup_steps": 50,
             "decay_share": 0.3,
             "resample": "rows",
-            "resample_every": 60,
-            "resample_until": 0.97,
+            "resample_every": 100,
+            "resample_until": 0.9,
         }
         return cls(**(settings | changes))
 

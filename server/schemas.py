@@ -10,9 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 MAX_CAPTION_CHARACTERS = 500
 
-CaptionText = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_CAPTION_CHARACTERS)
-]
+CaptionText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_CAPTION_CHARACTERS)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 

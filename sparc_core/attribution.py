@@ -10,6 +10,8 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Float, Int64
 
+from sparc_core.backbones import ImageBackbone
+from sparc_core.model import Sparc, normalize
 from sparc_core.sparse import SparseCode
 
 
@@ -48,16 +50,43 @@ class CaptionScore(NamedTuple):
 
 
 def caption_score(text_code: SparseCode, logits: Float[torch.Tensor, "b l"]) -> CaptionScore:
-    """Dot product of one text's code with pictures' ReLU logits.
+    """Dot product of texts' codes with pictures' ReLU logits.
 
     The logits are not gated by the picture's own top k: the caption asks whether a latent's concept is there at
     all, and in a crowded picture the asked-for latent often ranks just below the k-th (gated, 15 % of DINO's maps
     came out empty in our trials; ungated, 1 %).
 
     Args:
-        text_code: The code of one text (one row).
+        text_code: One text's code for all pictures, or one row per picture.
         logits: Logits of pictures in one stream.
     """
-    active = torch.relu(logits[:, text_code.latents[0]])
-    parts = active * text_code.activations[0].to(active)
+    latents = text_code.latents.expand(len(logits), -1)
+    parts = torch.relu(logits.gather(1, latents)) * text_code.activations.to(logits)
     return CaptionScore(parts.sum(1), parts)
+
+
+class CaptionHeatmaps(NamedTuple):
+    """Relevance of each patch for a caption, not scaled per picture, and the scores that it explains."""
+
+    values: Float[torch.Tensor, "b rows columns"]
+    score: CaptionScore
+
+
+def caption_heatmaps(
+    sparc: Sparc, stream: str, backbone: ImageBackbone, text_code: SparseCode, x: Float[torch.Tensor, "b c h w"]
+) -> CaptionHeatmaps:
+    """Where one image stream finds what texts say: relevance over all of the tower's blocks.
+
+    Args:
+        sparc: The model that the code comes from.
+        stream: The stream that looks.
+        backbone: Its tower.
+        text_code: One text's code for all pictures, or one row per picture (per-stream selection).
+        x: Preprocessed pictures.
+    """
+    trunk = backbone.trunk(x, backbone.n_blocks)
+    out = backbone.head(trunk, backbone.n_blocks)
+    score = caption_score(text_code, sparc.logits(stream, normalize(out.features)))
+    patches = relevance(score.total, out.attention, trunk.readout)[:, backbone.n_prefix :]
+    values = patches.view(len(x), backbone.rows, backbone.columns)
+    return CaptionHeatmaps(values, CaptionScore(score.total.detach(), score.parts.detach()))

@@ -37,9 +37,7 @@ def code_norms(codes: Codes) -> Float32[np.ndarray, " n"]:
     return np.linalg.norm(codes.activations.astype(np.float32), axis=1)
 
 
-def cosine_scores(
-    query: QueryCode, postings: Postings, norms: Float32[np.ndarray, " n"]
-) -> Float32[np.ndarray, " n"]:
+def cosine_scores(query: QueryCode, postings: Postings, norms: Float32[np.ndarray, " n"]) -> Float32[np.ndarray, " n"]:
     """Cosine between one code and every item's code in a stream.
 
     Args:

@@ -37,9 +37,7 @@ OBJECTS: tuple[StoryObject, ...] = (
     *_group("sea creature", ("clownfish", "fish"), ("octopus",), ("whale",), ("crab",)),
     *_group("bug", ("ladybug", "ladybird"), ("butterfly",), ("bee", "bumblebee"), ("snail",), painted=("butterfly",)),
     *_group("food", ("banana",), ("watermelon", "slice of watermelon"), ("pizza", "slice of pizza"), ("mushroom",)),
-    *_group(
-        "plant", ("pine", "pine tree", "fir tree"), ("sunflower",), ("cactus",), ("tulip",), painted=("tulip",)
-    ),
+    *_group("plant", ("pine", "pine tree", "fir tree"), ("sunflower",), ("cactus",), ("tulip",), painted=("tulip",)),
     *_group(
         "vehicle",
         ("car",),

@@ -1,6 +1,6 @@
 """Write trained towers as the package ships them: float16 safetensors, configs, preprocessing.
 
-    python -m index_build.towers.export --clip RUN_DIR --dino RUN_DIR [--out sparc_core/backbones/towers]
+python -m index_build.towers.export --clip RUN_DIR --dino RUN_DIR [--out sparc_core/backbones/towers]
 """
 
 import json

@@ -6,6 +6,7 @@ variables at its top. Errors become pages through `error_page`, which the applic
 
 import math
 from collections.abc import Iterable
+from decimal import ROUND_HALF_UP, Decimal
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Literal, Protocol
@@ -65,13 +66,18 @@ def percent(share: float) -> str:
     """A share for people: "0.31%", "3.1%", "41%". `format.js` does the same in the browser."""
     value = 100 * share
     if value == 0 or value >= 10:
-        return f"{value:.0f}%"
-    return f"{value:.1f}%" if value >= 1 else f"{value:.2f}%"
+        return f"{decimal(value, 0)}%"
+    return f"{decimal(value, 1 if value >= 1 else 2)}%"
 
 
 def decimal(value: float | None, digits: int = 2) -> str:
-    """A number with fixed digits; a dash where there is none."""
-    return "–" if value is None else f"{value:.{digits}f}"
+    """A number with fixed digits; a dash where there is none.
+
+    Ties round up, as JavaScript's `toFixed` does: a number must not change when the browser renders it again.
+    """
+    if value is None:
+        return "–"
+    return str(Decimal(value).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))
 
 
 def log_share(share: float) -> float:

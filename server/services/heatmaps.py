@@ -14,10 +14,9 @@ from server.services.retrieval import Retriever
 from server.services.text import shade_words
 from server.services.towers import Towers, as_query
 from server.uploads import UploadStore
-from sparc_core.attribution import caption_score, relevance
+from sparc_core.attribution import caption_heatmaps
 from sparc_core.bundle import Bundle
 from sparc_core.errors import InputError
-from sparc_core.model import normalize
 from sparc_core.retrieval import QueryCode, strongest
 from sparc_core.sparse import SparseCode
 
@@ -103,12 +102,10 @@ class Heatmaps:
 
     def _stream_heatmaps(self, stream: str, code: SparseCode, pictures: list[Image.Image]) -> list[Heatmap]:
         backbone = self._towers.image(stream)
-        trunk = backbone.trunk(self._towers.batch(stream, pictures), backbone.n_blocks)
-        out = backbone.head(trunk, backbone.n_blocks)
-        score = caption_score(code, self._towers.sparc.logits(stream, normalize(out.features)))
-        tokens = relevance(score.total, out.attention, trunk.readout)
-        patches = tokens[:, backbone.n_prefix :].detach().cpu().numpy().astype(np.float64)
-        totals, parts = score.total.detach().cpu().numpy(), score.parts.detach().cpu().numpy()
+        x = self._towers.batch(stream, pictures)
+        values, score = caption_heatmaps(self._towers.sparc, stream, backbone, code, x)
+        patches = values.flatten(1).cpu().numpy().astype(np.float64)
+        totals, parts = score.total.cpu().numpy(), score.parts.cpu().numpy()
         return [
             Heatmap(
                 stream=stream,
@@ -171,5 +168,3 @@ def shared_scale(answers: list[PictureHeatmaps]) -> dict[str, float]:
         for heatmap in answer.heatmaps:
             scale[heatmap.stream] = max(scale.get(heatmap.stream, 0.0), *heatmap.values)
     return scale
-
-

@@ -127,7 +127,7 @@ def test_the_table_has_a_row_per_latent_and_marks_the_dead() -> None:
     assert np.isnan(table.purity[9]) and np.isnan(table.stream_purity["text"][3]) and table.label[9] is None
     assert table.nearest.shape == (N_LATENTS, 8)
     for latent in range(9):
-        top = sorted(_active(own["eye"], latent).items(), key=lambda pair: (-pair[1], pair[0]))[:20]
+        top = sorted(_active(own["eye"], latent).items(), key=lambda pair: (-pair[1], pair[0]))[:5]
         column = facts.label_names.index(table.stream_label["eye"][latent] or "")
         share = np.mean([facts.carries[row, column] for row, _ in top])
         assert table.stream_purity["eye"][latent] == pytest.approx(share)
