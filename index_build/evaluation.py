@@ -72,7 +72,7 @@ class Evaluation:
 
     def headline(self) -> dict[str, float]:
         """The manifest's metrics: recalls, NMSE and shares between 0 and 1."""
-        metrics = {}
+        metrics: dict[str, float] = {}
         for recall in self.recalls:
             pair = f"{recall.via}.{recall.query}.{recall.target}"
             metrics |= {f"recall_at_1.{pair}": recall.at_1, f"recall_at_10.{pair}": recall.at_10}

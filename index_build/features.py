@@ -69,7 +69,9 @@ def write_features(
     Raises:
         ShapeError: A backbone gave something else than finite features of its width.
     """
-    inputs = {stream: media if _load(loader, spec).modality == "image" else captions for stream, spec in streams.items()}
+    inputs = {
+        stream: media if _load(loader, spec).modality == "image" else captions for stream, spec in streams.items()
+    }
     starts = range(0, len(media), ITEMS_PER_SHARD)
     # Image streams cost most: first, so that no worker is left with one at the end.
     ordered = sorted(streams, key=lambda stream: inputs[stream] is captions)
@@ -89,9 +91,7 @@ def read_features(folder: Path, streams: Sequence[str]) -> dict[str, Float32[np.
     return {stream: np.load(folder / f"{stream}.npy") for stream in streams}
 
 
-def compute_features(
-    backbone: FeatureBackbone, inputs: Sequence[str] | Sequence[Path]
-) -> Float32[np.ndarray, "n d"]:
+def compute_features(backbone: FeatureBackbone, inputs: Sequence[str] | Sequence[Path]) -> Float32[np.ndarray, "n d"]:
     """Unit-norm features of texts or picture files.
 
     One thread, wherever it runs: the sums, and so the features, then do not depend on the number of cores.
@@ -104,7 +104,9 @@ def compute_features(
                 batch = [open_picture(cast(Path, path)) for path in batch]
             features = backbone.features(backbone.preprocess(batch)).float()
             if features.shape != (len(batch), backbone.d) or not features.isfinite().all():
-                raise ShapeError(f"backbone gave features of shape {list(features.shape)}, expected finite [b, {backbone.d}]")
+                raise ShapeError(
+                    f"backbone gave features of shape {list(features.shape)}, expected finite [b, {backbone.d}]"
+                )
             batches.append(torch.nn.functional.normalize(features, dim=1).cpu().numpy())
     return np.concatenate(batches)
 

@@ -134,11 +134,15 @@ class _Builder:
             Step("corpus", (), corpus, (*storybook, tables), self._corpus),
             Step("media", ("corpus",), corpus, (*storybook, "index_build.media"), self._media),
             Step("features", ("corpus", "media"), features, towers, self._features),
-            Step("training", ("corpus", "features"), self.recipe.training.as_dict(), (*training, *sparc), self._training),
+            Step(
+                "training", ("corpus", "features"), self.recipe.training.as_dict(), (*training, *sparc), self._training
+            ),
             Step("codes", ("features", "training"), {}, (*codes, *sparc), self._codes),
             Step("postings", ("training", "codes"), {}, ("sparc_core.bundle.postings",), self._postings),
             Step("vectors", ("features",), {}, ("sparc_core.bundle.vectors",), self._vectors),
-            Step("statistics", ("corpus", "features", "training", "codes"), {}, (*statistics, tables), self._statistics),
+            Step(
+                "statistics", ("corpus", "features", "training", "codes"), {}, (*statistics, tables), self._statistics
+            ),
             Step(
                 "evaluation",
                 ("corpus", "features", "training", "codes"),
@@ -159,9 +163,7 @@ class _Builder:
             sparc=SparcManifest(
                 n_latents=training.n_latents, k=training.k, selection=training.selection, recipe=training.as_dict()
             ),
-            corpus=CorpusManifest(
-                name=self.corpus.name, n_items=len(self.corpus.items), licence=self.corpus.licence
-            ),
+            corpus=CorpusManifest(name=self.corpus.name, n_items=len(self.corpus.items), licence=self.corpus.licence),
             labels=tuple(LabelManifest(name=x.name, kind=x.kind, parent=x.parent) for x in self.corpus.labels),
             metrics=json.loads((folders["evaluation"] / "bundle" / "evaluation.json").read_text())["headline"],
         )

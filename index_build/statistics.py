@@ -1,4 +1,4 @@
-"""What is known of every latent: how often and how strongly it is active, what its strongest items share, where it lies.
+"""What is known of every latent: how often and how strongly it is active, what its top items share, where it lies.
 
 Everything here is arrays in, arrays out; `latent_table` puts them together with names into latents.parquet's columns.
 """
@@ -19,8 +19,6 @@ from sparc_core.metrics import label_matrix, label_shares, purity, top_items
 
 N_TOP_LABELS = 5
 _N_TOP, _N_TOP_OF_FEW, _FEW_ITEMS = 20, 5, 1000
-SHARED = 0.6
-"""A label counts as what a latent stands for when this share of its strongest items carry it, averaged over streams."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ _KEY_DIGITS = 16
 
 @dataclass(frozen=True)
 class StepContext:
-    """What a running step gets: its folder, the finished folders of the steps it needs, and whom to tell of progress."""
+    """What a running step gets: its folder, the finished folders of the steps it needs, and a progress report."""
 
     folder: Path
     inputs: Mapping[str, Path]
@@ -162,7 +162,8 @@ def _key(step: Step, inputs: Mapping[str, str]) -> str:
 def _source_hash(module: str) -> str:
     """Hash of a module's file, or of every file of a package (weights and sprites too)."""
     spec = importlib.util.find_spec(module)
-    assert spec is not None and spec.origin is not None, f"there is no module {module}"
+    assert spec is not None, f"there is no module {module}"
+    assert spec.origin is not None, f"{module} has no file"
     origin = Path(spec.origin)
     files = [origin]
     if spec.submodule_search_locations is not None:

@@ -102,6 +102,7 @@ class LatentSummary(Wire):
     label: str | None
     streams: list[LatentStream]
     strips: dict[str, list[str]]  # stream -> item ids of its strongest items, strongest first
+    captions: dict[str, list[str]]  # text stream -> captions of its strongest items
 
 
 class LatentPage(Wire):

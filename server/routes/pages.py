@@ -5,7 +5,6 @@ variables at its top. Errors become pages through `error_page`, which the applic
 """
 
 import math
-from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Decimal
 from http import HTTPStatus
 from pathlib import Path
@@ -26,19 +25,16 @@ from server.schemas import (
     LatentItems,
     LatentPage,
     LatentSort,
-    LatentSummary,
 )
 
 FRONTEND_PATH = Path(__file__).resolve().parents[2] / "frontend"
 GALLERY_LIMIT = 24
-STRIP_CAPTIONS = 2
 N_IMAGE_ITEMS = 18
 N_TEXT_ITEMS = 14
 EXAMPLES = ("a red balloon", "a cat in the snow", "a penguin and a fire engine", "night")
 _SMALLEST_SHARE = 1e-4  # left end of the logarithmic density bars
 
 AliveFilter = Alive | Literal[""]  # a form sends the empty string for "all"
-StripCaptions = dict[int, dict[str, list[str]]]
 
 
 class Explorer(Protocol):
@@ -121,7 +117,6 @@ def gallery(
         alive=alive,
         sorts=list(LatentSort),
         n_matching=sum(page.counts.values()),
-        captions=_strip_captions(explorer, page.latents),
         more_url="/?" + urlencode({name: value for name, value in more.items() if value}),
     )
     return templates.TemplateResponse(request, "gallery.html", context)
@@ -186,16 +181,3 @@ def _explorer(request: Request) -> Explorer:
 def _context(request: Request, section: str, **own: object) -> dict[str, object]:
     """What every template needs (see base.html), and the page's own variables."""
     return {"info": _explorer(request).info(), "section": section, **own}
-
-
-def _strip_captions(explorer: Explorer, latents: Iterable[LatentSummary]) -> StripCaptions:
-    """Captions of each latent's strongest items in the text streams: latent id -> stream -> captions."""
-    streams = [stream.name for stream in explorer.info().streams if stream.modality == "text"]
-    return {
-        latent.id: {
-            stream: [item.caption for item in explorer.latent_items(latent.id, stream, STRIP_CAPTIONS).items]
-            for stream in streams
-            if latent.strips.get(stream)
-        }
-        for latent in latents
-    }

@@ -3,6 +3,7 @@
 from functools import cached_property
 
 import numpy as np
+from jaxtyping import Float32
 
 from server.schemas import (
     Alive,
@@ -23,6 +24,7 @@ from sparc_core.errors import InputError, NotFoundError
 from sparc_core.retrieval import QueryCode
 
 N_STRIP = 6
+N_CAPTIONS = 2
 N_BINS = 24
 _ALIVE = {"all": Alive.alive, "some": Alive.mixed, "none": Alive.dead}
 
@@ -30,10 +32,11 @@ _ALIVE = {"all": Alive.alive, "some": Alive.mixed, "none": Alive.dead}
 class Latents:
     """Answers about the latents of one bundle."""
 
-    def __init__(self, bundle: Bundle) -> None:
-        """Args: an open bundle."""
-        self._bundle, self._table = bundle, bundle.latents
+    def __init__(self, bundle: Bundle, dictionaries: list[Float32[np.ndarray, "l d"]]) -> None:
+        """Args: an open bundle, and the unit-norm dictionary of each of its streams."""
+        self._bundle, self._table, self._dictionaries = bundle, bundle.latents, dictionaries
         self._streams = [stream.name for stream in bundle.manifest.streams]
+        self._text_streams = [stream.name for stream in bundle.manifest.streams if stream.modality == "text"]
         self._alive = np.array([_ALIVE[alive].value for alive in self._table.alive])
 
     def page(self, query: str, sort: LatentSort, alive: Alive | None, limit: int, cursor: str | None) -> LatentPage:
@@ -68,6 +71,7 @@ class Latents:
             label=table.label[latent],
             streams=streams,
             strips={stream: self._strip(latent, stream) for stream in self._streams},
+            captions={stream: self._captions(latent, stream) for stream in self._text_streams},
         )
 
     def latent(self, latent: int) -> Latent:
@@ -162,6 +166,10 @@ class Latents:
         rows = self._bundle.postings(stream).of(latent).items[:N_STRIP]
         return [item.item_id for item in self._bundle.items.take(rows)]
 
+    def _captions(self, latent: int, stream: str) -> list[str]:
+        rows = self._bundle.postings(stream).of(latent).items[:N_CAPTIONS]
+        return [item.caption for item in self._bundle.items.take(rows)]
+
     def _histograms(self, latent: int) -> list[Histogram]:
         """Histograms of all streams over one set of edges, so that they can be compared."""
         postings = {stream: self._bundle.postings(stream).of(latent).activations for stream in self._streams}
@@ -182,16 +190,8 @@ class Latents:
                     pairs[f"{first}~{second}"] = both / (len(rows[first]) + len(rows[second]) - both)
         return pairs
 
-    @cached_property
-    def _directions(self) -> list[np.ndarray]:
-        """Every stream's dictionary, read from the model file without torch."""
-        from safetensors.numpy import load_file
-
-        weights = load_file(self._bundle.sparc_path)
-        return [weights[f"streams.{stream}.dictionary"] for stream in self._streams]
-
     def _similarity(self, latent: int, other: int) -> float:
-        return float(np.mean([dictionary[latent] @ dictionary[other] for dictionary in self._directions]))
+        return float(np.mean([dictionary[latent] @ dictionary[other] for dictionary in self._dictionaries]))
 
 
 def _optional(value: float) -> float | None:

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 from PIL import Image
 
 from sparc_core.backbones import ImageBackbone, TextBackbone, TextWord, load_backbone
@@ -58,6 +59,10 @@ class Towers:
     def streams(self, modality: str) -> list[str]:
         """The streams of one modality, in the bundle's order."""
         return [name for name, backbone in self.backbones.items() if backbone.modality == modality]
+
+    def dictionary(self, stream: str) -> Float32[np.ndarray, "l d"]:
+        """The unit-norm dictionary of a stream."""
+        return self.sparc.dictionary(stream).cpu().numpy()
 
     def read(self, stream: str, text: str) -> Reading:
         """Encode a text in a text stream."""

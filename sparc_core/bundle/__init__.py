@@ -1,4 +1,4 @@
-"""The bundle: the immutable folder that `index_build` writes and `server` reads. `docs/bundle.md` is its normative text.
+"""The bundle: the immutable folder that `index_build` writes and `server` reads; `docs/bundle.md` is normative.
 
 Read `manifest` (what a bundle says of itself), `reader` (opening one), `codes`, `postings` and `tables` (what lies in
 it) and `writer` (publishing one). Nothing here imports torch.

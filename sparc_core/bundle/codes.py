@@ -43,9 +43,7 @@ def pack_codes(latents: Int64[np.ndarray, "n k"], activations: Real[np.ndarray, 
     used = np.where(half > 0, latents, 0)
     # Ties by latent: the order must not depend on how the caller sorted.
     order = np.lexsort((used, -half.astype(np.float32)), axis=1)
-    return Codes(
-        np.take_along_axis(used, order, 1).astype(latent_dtype(n_latents)), np.take_along_axis(half, order, 1)
-    )
+    return Codes(np.take_along_axis(used, order, 1).astype(latent_dtype(n_latents)), np.take_along_axis(half, order, 1))
 
 
 def write_codes(codes: Codes, folder: Path, stream: str) -> None:
@@ -73,6 +71,7 @@ def _map_array(path: Path, shape: tuple[int, int], dtype: np.dtype) -> np.ndarra
         raise BundleError(f"{path} is damaged, not a NumPy array ({error}): rebuild the bundle") from None
     if array.shape != shape or array.dtype != dtype:
         raise BundleError(
-            f"{path} holds {array.dtype} {list(array.shape)}, the manifest says {dtype} {list(shape)}: rebuild the bundle"
+            f"{path} holds {array.dtype} {list(array.shape)}, "
+            f"the manifest says {dtype} {list(shape)}: rebuild the bundle"
         )
     return array

@@ -111,7 +111,11 @@ def read_postings(path: Path, n_latents: int) -> Postings:
         BundleError: The file is no FAISS index, or not one of `n_latents` lists of activations.
     """
     index = read_index(path, faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY)
-    if not isinstance(index, faiss.IndexIVFFlat) or index.nlist != n_latents or index.code_size != _BYTES_PER_ACTIVATION:
+    if (
+        not isinstance(index, faiss.IndexIVFFlat)
+        or index.nlist != n_latents
+        or index.code_size != _BYTES_PER_ACTIVATION
+    ):
         raise BundleError(f"{path} does not hold posting lists of {n_latents} latents: rebuild the bundle")
     return Postings(index)
 

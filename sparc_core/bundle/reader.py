@@ -145,7 +145,9 @@ def check_file(path: Path, expected: FileManifest, verify: bool) -> None:
         size = path.stat().st_size
         if size != expected.bytes:
             state = "truncated" if size < expected.bytes else "too long"
-            raise BundleError(f"{path} is {state}: {size} bytes, the manifest says {expected.bytes}: rebuild the bundle")
+            raise BundleError(
+                f"{path} is {state}: {size} bytes, the manifest says {expected.bytes}: rebuild the bundle"
+            )
         if verify and sha256_of(path) != expected.sha256:
             raise BundleError(f"{path} was altered: its SHA-256 is not the manifest's: rebuild the bundle")
     except FileNotFoundError:

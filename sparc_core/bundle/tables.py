@@ -177,16 +177,17 @@ def read_latents(path: Path, streams: Sequence[str], n_latents: int) -> LatentTa
         BundleError: The file is damaged, lacks a column or has another number of rows.
     """
     table = read_table(path, latent_schema(streams), n_latents)
-    nearest = table["nearest"].to_pylist()
-    shares = [[LabelShare(**share) for share in row] for row in table["top_labels"].to_pylist()]
+    columns: dict[str, Any] = {name: table[name].to_pylist() for name in ("name", "name_source", "alive", "label")}
+    for name in ("n_alive_streams", "alignment", "purity", "map_x", "map_y"):
+        columns[name] = _numbers(table[name])
+    for name in ("density", "mean", "max"):
+        columns[name] = {stream: _numbers(table[f"{name}_{stream}"]) for stream in streams}
     return LatentTable(
-        **{name: table[name].to_pylist() for name in ("name", "name_source", "alive", "label")},
-        **{name: _numbers(table[name]) for name in ("n_alive_streams", "alignment", "purity", "map_x", "map_y")},
-        top_labels=shares,
-        nearest=np.array(nearest, np.int32).reshape(n_latents, -1),
-        **{name: {s: _numbers(table[f"{name}_{s}"]) for s in streams} for name in ("density", "mean", "max")},
-        stream_purity={s: _numbers(table[f"purity_{s}"]) for s in streams},
-        stream_label={s: table[f"label_{s}"].to_pylist() for s in streams},
+        **columns,
+        top_labels=[[LabelShare(**share) for share in row] for row in table["top_labels"].to_pylist()],
+        nearest=np.array(table["nearest"].to_pylist(), np.int32).reshape(n_latents, -1),
+        stream_purity={stream: _numbers(table[f"purity_{stream}"]) for stream in streams},
+        stream_label={stream: table[f"label_{stream}"].to_pylist() for stream in streams},
     )
 
 
@@ -215,7 +216,9 @@ def read_table(path: Path, schema: pa.Schema, n_rows: int | None = None) -> pa.T
     try:
         table = pq.ParquetFile(path).read(columns=schema.names)
     except (pa.ArrowException, OSError) as error:
-        raise BundleError(f"{path} is damaged, not a Parquet table ({_first_line(error)}): rebuild the bundle") from None
+        raise BundleError(
+            f"{path} is damaged, not a Parquet table ({_first_line(error)}): rebuild the bundle"
+        ) from None
     for field in schema:
         if field.name not in table.column_names:
             raise BundleError(f'{path} lacks the column "{field.name}": rebuild the bundle')

@@ -56,7 +56,9 @@ def load_fake(spec: str) -> Any:
 
 def fake_recipe(**changes: Any) -> Recipe:
     """A recipe over the fakes that trains in a second."""
-    options = TrainingOptions.storybook(**({"n_latents": 24, "k": 4, "auxk": 4, "num_epochs": 4, "batch_size": 16} | changes))
+    options = TrainingOptions.storybook(
+        **({"n_latents": 24, "k": 4, "auxk": 4, "num_epochs": 4, "batch_size": 16} | changes)
+    )
     streams = {"eye": "fake:eye", "camera": "fake:camera", "text": "fake:text"}
     return Recipe(options, streams, shared_spaces=(("text", "camera"),))
 

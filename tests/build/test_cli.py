@@ -20,12 +20,15 @@ def test_verify_and_info_describe_a_bundle(tiny_bundle: Path) -> None:
     verified, described = _run("verify", tiny_bundle), _run("info", tiny_bundle)
     assert (verified.returncode, described.returncode) == (0, 0)
     assert verified.stdout == f"bundle {bundle_id} at {tiny_bundle} is whole\n"
-    assert bundle_id in described.stdout and "200 items" in described.stdout and "64 latents" in described.stdout
+    assert bundle_id in described.stdout
+    assert "200 items" in described.stdout
+    assert "64 latents" in described.stdout
 
 
 def test_the_tiny_bundle_holds_what_tests_need(tiny_bundle: Path) -> None:
     bundle = Bundle.open(tiny_bundle, verify=True)
-    assert len(bundle.items) == 200 and len(bundle.latents) == 64
+    assert len(bundle.items) == 200
+    assert len(bundle.latents) == 64
     assert [stream.name for stream in bundle.manifest.streams] == ["dino", "clip_img", "clip_txt"]
     assert bundle.latents.alive.count("all") > 32
     assert "labels" in bundle.latents.name_source
@@ -45,18 +48,27 @@ def test_the_tiny_bundle_holds_what_tests_need(tiny_bundle: Path) -> None:
 def test_a_bad_bundle_is_one_line_and_exit_code_2(tmp_path: Path, command: str, make, message: str) -> None:
     make(tmp_path / "bundle")
     done = _run(command, tmp_path / "bundle")
-    assert done.returncode == 2 and done.stdout == ""
-    assert message in done.stderr and done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert message in done.stderr
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_bad_size_or_a_bad_place_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
     none = _run("demo", "--train-items", "0", "--work", tmp_path / "work", "--out", tmp_path / "out")
-    assert none.returncode == 2 and none.stderr.count("\n") == 1 and "0 train items" in none.stderr
+    assert none.returncode == 2
+    assert none.stderr.count("\n") == 1
+    assert "0 train items" in none.stderr
     (tmp_path / "file").write_text("x")
     place = _run("demo", "--work", tmp_path / "file" / "work", "--out", tmp_path / "out")
-    assert place.returncode == 2 and place.stderr.count("\n") == 1 and "cannot be written" in place.stderr
+    assert place.returncode == 2
+    assert place.stderr.count("\n") == 1
+    assert "cannot be written" in place.stderr
     other = _run("demo", "--work", tmp_path / "work", "--out", tmp_path / "file")
-    assert other.returncode == 2 and other.stderr.count("\n") == 1 and "is no bundle" in other.stderr
+    assert other.returncode == 2
+    assert other.stderr.count("\n") == 1
+    assert "is no bundle" in other.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
 
 

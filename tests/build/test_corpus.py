@@ -35,7 +35,8 @@ def test_splits_are_disjoint_and_labels_are_leaves() -> None:
     hierarchy = {label.name: label for label in label_hierarchy()}
     parents = {label.parent for label in corpus.labels}
     for item in corpus.items:
-        assert item.caption and item.labels
+        assert item.caption
+        assert item.labels
         assert all(label in hierarchy and label not in parents for label in item.labels)
 
 
@@ -61,7 +62,12 @@ def test_media_are_the_pictures_and_are_not_drawn_twice(tmp_path: Path) -> None:
     times = [path.stat().st_mtime_ns for path in paths]
     paths[1].unlink()
     write_media(corpus, tmp_path, 0, lambda done, total: None)
-    assert [path.stat().st_mtime_ns == before for path, before in zip(paths, times, strict=True)] == [True, False, True, True]
+    assert [path.stat().st_mtime_ns == before for path, before in zip(paths, times, strict=True)] == [
+        True,
+        False,
+        True,
+        True,
+    ]
     assert sorted((tmp_path / "media").iterdir()) == paths
     for row, path in enumerate(paths):
         with Image.open(path) as picture:

@@ -99,6 +99,7 @@ def test_a_second_build_finds_everything_done(built: tuple[Path, BuildReport]) -
     assert again.manifest == report.manifest
 
 
+@pytest.mark.slow
 def test_a_build_elsewhere_with_workers_has_the_same_id(built: tuple[Path, BuildReport], tmp_path: Path) -> None:
     assert _build(tmp_path, n_workers=2).manifest.bundle_id == built[1].manifest.bundle_id
 
@@ -132,17 +133,19 @@ class Tell(SilentDisplay):
     def finished(self, result): print(result.name, "done", flush=True)
 
 if __name__ == "__main__":
-    _build(Path(sys.argv[1]), Tell(), n_workers=2)
+    _build(Path(sys.argv[1]), Tell(), int(sys.argv[2]))
     print("published", flush=True)
 """
 
 
+@pytest.mark.slow
 def test_a_killed_build_goes_on_to_the_same_id(built: tuple[Path, BuildReport], tmp_path: Path) -> None:
     script = tmp_path / "build_it.py"
     script.write_text(KILLED_BUILD)
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    for moment, wait in (("media", 1.0), ("features", 0.3), ("training", 0.5), ("statistics", 0.0), ("evaluation done", 0.02)):
-        command = [sys.executable, str(script), str(tmp_path)]
+    moments = (("media", 1.0, 2), ("features", 0.3, 0), ("training", 0.5, 0), ("evaluation", 0.05, 0))
+    for moment, wait, n_workers in moments:
+        command = [sys.executable, str(script), str(tmp_path), str(n_workers)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as build:
             assert build.stdout is not None
             for line in build.stdout:
@@ -175,9 +178,7 @@ def test_an_unknown_backbone_is_a_domain_error(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_verifying_finds_postings_that_do_not_match_the_codes(
-    built: tuple[Path, BuildReport], tmp_path: Path
-) -> None:
+def test_verifying_finds_postings_that_do_not_match_the_codes(built: tuple[Path, BuildReport], tmp_path: Path) -> None:
     from sparc_core.bundle.manifest import ManifestDraft
     from sparc_core.bundle.writer import publish
 

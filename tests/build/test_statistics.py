@@ -22,7 +22,9 @@ def _codes(seed: int) -> Codes:
 
 def _active(codes: Codes, latent: int) -> dict[int, float]:
     pairs = zip(codes.latents.tolist(), codes.activations.tolist(), strict=True)
-    return {row: a for row, (ls, acts) in enumerate(pairs) for i, a in zip(ls, acts, strict=True) if i == latent and a > 0}
+    return {
+        row: a for row, (ls, acts) in enumerate(pairs) for i, a in zip(ls, acts, strict=True) if i == latent and a > 0
+    }
 
 
 def test_occurrence_is_what_a_loop_counts() -> None:
@@ -33,7 +35,9 @@ def test_occurrence_is_what_a_loop_counts() -> None:
         assert found.density[latent] == pytest.approx(len(values) / N_ITEMS)
         assert found.mean[latent] == pytest.approx(np.mean(values), rel=1e-5)
         assert found.max[latent] == max(values)
-    assert found.density[9] == 0 and np.isnan(found.mean[9]) and np.isnan(found.max[9])
+    assert found.density[9] == 0
+    assert np.isnan(found.mean[9])
+    assert np.isnan(found.max[9])
 
 
 def test_alignment_is_the_mean_jaccard_of_pairs() -> None:
@@ -47,7 +51,10 @@ def test_alignment_is_the_mean_jaccard_of_pairs() -> None:
 
 
 def test_alignment_leaves_out_streams_in_which_the_latent_is_never_active() -> None:
-    one, none = pack_codes(np.array([[0], [0]]), np.array([[1.0], [1.0]]), 2), pack_codes(np.array([[1], [1]]), np.ones((2, 1)), 2)
+    one, none = (
+        pack_codes(np.array([[0], [0]]), np.array([[1.0], [1.0]]), 2),
+        pack_codes(np.array([[1], [1]]), np.ones((2, 1)), 2),
+    )
     assert alignment({"a": one, "b": one, "c": none}, 2)[0] == 1
     assert np.isnan(alignment({"a": one, "c": none}, 2)).all()
 
@@ -108,23 +115,33 @@ def test_the_map_keeps_distances_that_fit_a_plane_and_leaves_out_the_dead() -> N
     angles = np.deg2rad([0, 40, 90, 200, 300])
     rows = np.stack([np.cos(angles), np.sin(angles)], 1)
     x, y = plane([rows], np.array([True] * 4 + [False]))
-    assert np.isnan(x[4]) and np.isnan(y[4])
+    assert np.isnan(x[4])
+    assert np.isnan(y[4])
     assert max(np.abs(x[:4]).max(), np.abs(y[:4]).max()) == pytest.approx(1)
-    ratio = [np.hypot(x[i] - x[j], y[i] - y[j]) / np.linalg.norm(rows[i] - rows[j]) for i, j in combinations(range(4), 2)]
+    ratio = [
+        np.hypot(x[i] - x[j], y[i] - y[j]) / np.linalg.norm(rows[i] - rows[j]) for i, j in combinations(range(4), 2)
+    ]
     assert max(ratio) == pytest.approx(min(ratio), rel=1e-4)
 
 
 def test_the_table_has_a_row_per_latent_and_marks_the_dead() -> None:
     facts = _facts()
     own, local = ({s: _codes(seed + shift) for seed, s in enumerate(("eye", "text"))} for shift in (0, 5))
-    silent = Codes(own["text"].latents, np.where(own["text"].latents == 3, 0, own["text"].activations).astype(np.float16))
+    silent = Codes(
+        own["text"].latents, np.where(own["text"].latents == 3, 0, own["text"].activations).astype(np.float16)
+    )
     rng = np.random.default_rng(0)
     dictionaries = {stream: rng.normal(size=(N_LATENTS, 6)) for stream in own}
     table = latent_table({**own, "text": silent}, local, dictionaries, facts, ["text"])
     assert len(table) == N_LATENTS == len(set(table.name))
-    assert table.alive[9] == "none" and table.n_alive_streams[9] == 0 and table.name_source[9] == "none"
-    assert table.alive[3] == "some" and table.alive[0] == "all"
-    assert np.isnan(table.purity[9]) and np.isnan(table.stream_purity["text"][3]) and table.label[9] is None
+    assert table.alive[9] == "none"
+    assert table.n_alive_streams[9] == 0
+    assert table.name_source[9] == "none"
+    assert table.alive[3] == "some"
+    assert table.alive[0] == "all"
+    assert np.isnan(table.purity[9])
+    assert np.isnan(table.stream_purity["text"][3])
+    assert table.label[9] is None
     assert table.nearest.shape == (N_LATENTS, 8)
     for latent in range(9):
         top = sorted(_active(own["eye"], latent).items(), key=lambda pair: (-pair[1], pair[0]))[:5]

@@ -90,7 +90,8 @@ def test_two_builders_do_not_share_a_work_folder(tmp_path: Path) -> None:
     )
     command = [sys.executable, "-c", script, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout is not None and holder.stdout.readline() == "held\n"
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
         with pytest.raises(InputError, match="in use by another build"), locked(tmp_path):
             pytest.fail("the lock was taken twice")
         holder.kill()

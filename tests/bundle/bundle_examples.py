@@ -7,7 +7,14 @@ import numpy as np
 import pyarrow as pa
 
 from sparc_core.bundle.codes import Codes, pack_codes, write_codes
-from sparc_core.bundle.manifest import CorpusManifest, LabelManifest, Manifest, ManifestDraft, SparcManifest, StreamManifest
+from sparc_core.bundle.manifest import (
+    CorpusManifest,
+    LabelManifest,
+    Manifest,
+    ManifestDraft,
+    SparcManifest,
+    StreamManifest,
+)
 from sparc_core.bundle.postings import invert, write_postings
 from sparc_core.bundle.tables import ITEM_SCHEMA, LabelShare, LatentTable, write_items, write_latents
 from sparc_core.bundle.vectors import write_vectors

@@ -84,7 +84,8 @@ def test_the_same_content_is_not_published_twice(tmp_path: Path) -> None:
     path, first = publish_example(tmp_path)
     inode = (path / "manifest.json").stat().st_ino
     again = publish([tmp_path / "files"], example_draft("2027-01-01"), path)
-    assert again == first and (path / "manifest.json").stat().st_ino == inode
+    assert again == first
+    assert (path / "manifest.json").stat().st_ino == inode
 
 
 def test_a_damaged_bundle_is_replaced(tmp_path: Path) -> None:
@@ -110,7 +111,8 @@ def test_an_open_bundle_outlives_its_replacement(tmp_path: Path) -> None:
     before = (codes.latents.copy(), posting.items.copy())
     (tmp_path / "files" / "media" / "i0.webp").write_bytes(b"other")
     publish([tmp_path / "files"], example_draft(), path)
-    assert np.array_equal(codes.latents, before[0]) and np.array_equal(posting.items, before[1])
+    assert np.array_equal(codes.latents, before[0])
+    assert np.array_equal(posting.items, before[1])
 
 
 def test_what_is_no_bundle_is_not_replaced(tmp_path: Path) -> None:
@@ -187,7 +189,10 @@ def _edit(change: Callable[[dict], object]) -> Callable[[Path], None]:
         (lambda path: shutil.rmtree(path), "there is no such folder; build one with"),
         (lambda path: (path / "manifest.json").unlink(), "it has no manifest.json"),
         (lambda path: (shutil.rmtree(path), path.write_text("x")), "it is a file, and a bundle is a folder"),
-        (lambda path: (path / "manifest.json").write_text('{"schema_version": 1,'), "manifest.json is damaged, not JSON"),
+        (
+            lambda path: (path / "manifest.json").write_text('{"schema_version": 1,'),
+            "manifest.json is damaged, not JSON",
+        ),
         (lambda path: (path / "manifest.json").write_bytes(b"\xff\xfe\x00"), "manifest.json is damaged, not JSON"),
         (lambda path: (path / "manifest.json").write_text("[" * 100_000), "manifest.json is damaged, not JSON"),
         (lambda path: (path / "manifest.json").write_text("[]"), "it has no schema_version"),

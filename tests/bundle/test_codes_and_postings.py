@@ -73,8 +73,10 @@ def test_codes_are_read_as_written(raw: RawCodes) -> None:
     with tempfile.TemporaryDirectory() as folder:
         write_codes(codes, Path(folder), "eye")
         read = read_codes(Path(folder), "eye", *raw.latents.shape, raw.n_latents)
-        assert isinstance(read.latents, np.memmap) and not read.latents.flags.writeable
-        assert np.array_equal(read.latents, codes.latents) and np.array_equal(read.activations, codes.activations)
+        assert isinstance(read.latents, np.memmap)
+        assert not read.latents.flags.writeable
+        assert np.array_equal(read.latents, codes.latents)
+        assert np.array_equal(read.activations, codes.activations)
 
 
 @settings(max_examples=40, deadline=None)
@@ -112,7 +114,9 @@ def test_views_are_read_only_and_outlive_the_postings(tmp_path: Path) -> None:
 
 
 def test_faiss_itself_finds_a_list_by_its_latent(tmp_path: Path) -> None:
-    write_postings([Posting(np.array([5]), np.array([1.0])), Posting(np.array([3, 8]), np.array([2.0, 1.5]))], tmp_path / "a")
+    write_postings(
+        [Posting(np.array([5]), np.array([1.0])), Posting(np.array([3, 8]), np.array([2.0, 1.5]))], tmp_path / "a"
+    )
     index = faiss.read_index(str(tmp_path / "a"))
     assert index.quantizer.search(np.array([[1.0]], np.float32), 1)[1].tolist() == [[1]]
     assert index.ntotal == 3

@@ -1,13 +1,11 @@
 // The gallery: searching, filtering and sorting without a page load, and further rows while scrolling.
 import * as api from "../api.js";
-import { info } from "../bundle.js";
 import { el } from "../dom.js";
 import { count } from "../format.js";
-import { fillCaptions, latentRow } from "../parts/latentrow.js";
+import { latentRow } from "../parts/latentrow.js";
 import { announce, isAbort, troubleBox } from "../status.js";
 
 const LIMIT = 24;
-const STRIP_CAPTIONS = 2;
 const TYPING_PAUSE_MS = 180;
 const AHEAD = "600px";
 
@@ -15,7 +13,6 @@ const form = document.querySelector("#filters");
 const list = document.querySelector("#latents");
 const note = document.querySelector("#gallery-note");
 const more = document.querySelector("#more");
-const textStreams = info.streams.map((stream, index) => ({ ...stream, index })).filter((stream) => stream.modality === "text");
 
 let cursor = more.dataset.cursor;
 let request = new AbortController();
@@ -48,7 +45,6 @@ addEventListener("popstate", () => {
 
 const nearEnd = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && loadMore(), { rootMargin: AHEAD });
 nearEnd.observe(more);
-const onScreen = new IntersectionObserver(loadCaptions, { rootMargin: AHEAD });
 
 function state() {
   const data = new FormData(form);
@@ -70,7 +66,7 @@ async function reload() {
   request = new AbortController();
   cursor = "";
   await load((page) => {
-    list.replaceChildren(...rows(page.latents));
+    list.replaceChildren(...page.latents.map(latentRow));
     note.replaceChildren();
     if (!page.latents.length) note.append(el("p", { class: "empty" }, "No latent matches. Try a shorter word, or another filter."));
     showCounts(page.counts);
@@ -81,7 +77,7 @@ async function reload() {
 
 async function loadMore() {
   if (loading || !cursor) return;
-  await load((page) => list.append(...rows(page.latents)), loadMore);
+  await load((page) => list.append(...page.latents.map(latentRow)), loadMore);
 }
 
 async function load(show, retry) {
@@ -116,32 +112,7 @@ function rewatch() {
   if (cursor) nearEnd.observe(more);
 }
 
-function rows(latents) {
-  const made = latents.map(latentRow);
-  for (const row of made) onScreen.observe(row);
-  return made;
-}
-
 function showCounts(counts) {
   const total = Object.values(counts).reduce((sum, value) => sum + value, 0);
   for (const place of form.querySelectorAll("[data-count]")) place.textContent = place.dataset.count ? counts[place.dataset.count] ?? 0 : total;
-}
-
-function loadCaptions(entries) {
-  const { signal } = request;
-  for (const { isIntersecting, target } of entries) {
-    if (!isIntersecting) continue;
-    onScreen.unobserve(target);
-    for (const stream of textStreams) fetchCaptions(target, stream, signal);
-  }
-}
-
-async function fetchCaptions(row, stream, signal) {
-  if (!row.querySelector(`[data-stream="${stream.index}"] .strip__captions`)) return;
-  try {
-    const { items } = await api.latentItems(row.dataset.latent, stream.name, STRIP_CAPTIONS, signal);
-    fillCaptions(row, stream.index, items.map((item) => item.caption));
-  } catch (error) {
-    if (!isAbort(error)) fillCaptions(row, stream.index, ["captions could not be loaded"]);
-  }
 }

@@ -7,6 +7,7 @@ import { heatTable } from "./colormap.js";
 
 const SMOOTH_SIDE = 128; // pixels of an interpolated heatmap; the browser scales it from there
 const NAMED_SHARES = 2;
+const FAINTEST = 0.3; // how much a heatmap covers where it is 0: the picture stays recognisable there
 
 /**
  * A picture whose heatmaps are still to come.
@@ -69,7 +70,7 @@ export function drawHeatmap(canvas, heatmap, scale, patches) {
       const step = scale > 0 ? Math.round(255 * Math.min(Math.max(value / scale, 0), 1)) : 0;
       const at = 4 * (y * width + x);
       for (let channel = 0; channel < 3; channel += 1) image.data[at + channel] = colours[3 * step + channel];
-      image.data[at + 3] = 255;
+      image.data[at + 3] = 255 * (FAINTEST + (1 - FAINTEST) * Math.sqrt(step / 255));
     }
   }
   canvas.width = width;

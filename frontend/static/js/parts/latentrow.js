@@ -11,15 +11,10 @@ const BADGES = { mixed: "in some streams only", dead: "dead" };
 /**
  * A row of the gallery.
  * @param {object} latent schemas.LatentSummary
- * @returns {HTMLLIElement} its text strips are empty; see fillCaptions
+ * @returns {HTMLLIElement}
  */
 export function latentRow(latent) {
   return el("li", { class: "row", data: { latent: latent.id } }, about(latent), info.streams.map((stream, index) => strip(latent, stream, index)));
-}
-
-/** Puts captions into a row's strip of a text stream. @param {string[]} captions */
-export function fillCaptions(row, index, captions) {
-  row.querySelector(`[data-stream="${index}"] .strip__captions`)?.replaceChildren(...captions.map((text) => el("li", {}, text)));
 }
 
 function about(latent) {
@@ -43,11 +38,11 @@ function strip(latent, stream, index) {
   const items = latent.strips[stream.name] ?? [];
   return el("div", { class: `strip strip--${stream.modality}`, data: { stream: index } },
     el("p", { class: "strip__title" }, stream.title),
-    items.length === 0 ? el("p", { class: "strip__none" }, "never active") : stripContent(stream, items));
+    items.length === 0 ? el("p", { class: "strip__none" }, "never active") : stripContent(latent, stream, items));
 }
 
-function stripContent(stream, items) {
-  if (stream.modality === "text") return el("ul", { class: "strip__captions" });
+function stripContent(latent, stream, items) {
+  if (stream.modality === "text") return el("ul", { class: "strip__captions" }, latent.captions[stream.name].map((text) => el("li", {}, text)));
   return el("ul", { class: "strip__images" }, items.slice(0, STRIP_IMAGES).map((itemId) =>
     el("li", {}, el("img", { src: imageHref(itemId, 112), alt: `item ${itemId}`, width: 112, height: 112, loading: "lazy", decoding: "async" }))));
 }
