@@ -46,4 +46,4 @@ docs: setup ## the screenshots of the README, from a running demo
 	$(BIN)/python -m docs.screenshots --bundle $(BUNDLE)
 
 clean:
-	rm -rf $(VENV) bundles .work .pytest_cache .ruff_cache .mypy_cache .hypothesis artefacts
+	rm -rf $(VENV) bundles work .pytest_cache .ruff_cache .mypy_cache .hypothesis artefacts

@@ -1,0 +1,175 @@
+"""The explorer in a real browser: what a visitor does, with the mouse, with keys alone, and on a narrow screen."""
+
+import io
+import re
+from typing import Any
+
+import pytest
+from PIL import Image
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+ALL_MAPS = 2 * 12
+
+
+def picture() -> bytes:
+    out = io.BytesIO()
+    Image.linear_gradient("L").convert("RGB").resize((300, 200)).save(out, "PNG")
+    return out.getvalue()
+
+
+def await_answer(page: Any, text: str) -> None:
+    page.wait_for_selector(f"#status:has-text('{text}')")
+
+
+def test_the_gallery_searches_filters_and_goes_back(page: Any) -> None:
+    page.goto("/")
+    assert page.locator("#latents > li").count() == 24
+    first = page.locator("#latents > li").first
+    assert first.locator(".strip--image img").count() >= 2
+    page.select_option("select[name=sort]", "id")
+    page.wait_for_url("**sort=id**")
+    page.wait_for_selector("#latents > li[data-latent='0']:first-child")
+    page.fill("input[name=query]", "#5")
+    page.wait_for_url("**query=**")
+    page.wait_for_selector("#latents > li[data-latent='5']:only-child")
+    page.go_back()
+    page.wait_for_selector("#latents > li[data-latent='0']:first-child")
+    assert page.input_value("input[name=query]") == ""
+
+
+def test_rows_made_by_the_server_and_by_script_are_alike(page: Any) -> None:
+    page.goto("/?sort=id")
+    rows = "rows => rows.slice(0, 6).map(row => row.innerText.replace(/\\s+/g, ' '))"
+    from_server = page.eval_on_selector_all("#latents > li", rows)
+    page.select_option("select[name=sort]", "density")
+    page.wait_for_url("**sort=density**")
+    page.wait_for_selector("#latents:not([aria-busy])")
+    page.select_option("select[name=sort]", "id")
+    page.wait_for_selector("#latents > li[data-latent='0']:first-child")
+    page.wait_for_selector("#latents:not([aria-busy])")
+    assert page.eval_on_selector_all("#latents > li", rows) == from_server
+
+
+def test_a_latent_shows_three_columns_and_histograms(page: Any) -> None:
+    page.goto("/")
+    name = page.locator("#latents h2 a").first.inner_text()
+    page.locator("#latents h2 a").first.click()
+    page.wait_for_url("**/latents/*")
+    assert page.locator("h1").inner_text() == name
+    titles = page.locator("main").inner_text()
+    assert all(title in titles for title in ("DINO", "CLIP image", "CLIP text"))
+    page.locator("#histograms").scroll_into_view_if_needed()
+    page.wait_for_selector("#histograms .js-plotly-plot")
+    assert page.locator("main img").count() > 6
+
+
+def test_histograms_stay_without_plotly(chromium: Any, address: str) -> None:
+    context = chromium.new_context(base_url=address)
+    page = context.new_page()
+    page.route("**/plotly.min.js", lambda route: route.abort())
+    page.goto("/latents/3")
+    page.locator("#histograms").scroll_into_view_if_needed()
+    page.wait_for_timeout(500)
+    assert page.locator("#histograms svg rect").count() > 3
+    context.close()
+
+
+def test_a_caption_shows_two_heatmaps_a_picture_and_a_newer_caption_wins(page: Any) -> None:
+    page.goto("/caption")
+    page.fill("#q", "a cat in the snow")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#pictures canvas")
+    page.fill("#q", "a red balloon qzxv")
+    page.keyboard.press("Enter")
+    await_answer(page, "12 pictures in")
+    assert page.locator("#pictures canvas").count() == ALL_MAPS
+    assert [word.inner_text() for word in page.locator(".words > *").all()] == ["a", "red", "balloon", "qzxv"]
+    painted = page.evaluate(
+        "[...document.querySelectorAll('#pictures canvas')].filter(c => new Set(c.getContext('2d')"
+        ".getImageData(0, 0, c.width, c.height).data).size > 20).length"
+    )
+    assert painted >= ALL_MAPS // 2, "most heatmaps have something to show"
+    page.go_back()
+    await_answer(page, "12 pictures in")
+    assert page.input_value("#q") == "a cat in the snow"
+
+
+def test_heatmaps_over_an_uploaded_picture_and_a_text_file_refused_in_place(page: Any) -> None:
+    page.goto("/caption?q=a+sun")
+    await_answer(page, "12 pictures in")
+    page.set_input_files("#file", {"name": "mine.png", "mimeType": "image/png", "buffer": picture()})
+    await_answer(page, "1 picture in")
+    assert page.locator("#pictures canvas").count() == 2
+    assert "upload=" in page.url
+
+
+def test_a_text_file_as_picture_is_refused_in_place(chromium: Any, address: str) -> None:
+    context = chromium.new_context(base_url=address)
+    page = context.new_page()
+    page.goto("/caption")
+    page.set_input_files("#file", {"name": "x.txt", "mimeType": "text/plain", "buffer": b"hello"})
+    page.wait_for_selector("[role=alert]", timeout=30_000)
+    assert "not a picture" in page.inner_text("[role=alert]")
+    context.close()
+
+
+def test_retrieval_explains_its_hits_and_takes_one_as_query(page: Any) -> None:
+    page.goto("/retrieve")
+    page.fill("#q", "a penguin and a fire engine")
+    page.keyboard.press("Enter")
+    await_answer(page, "hits in")
+    assert page.locator(".hit").count() > 3
+    shares = "bars => bars.slice(0, 3).map(bar => [...bar.children].reduce((sum, part) => sum + +part.style.getPropertyValue('--share'), 0))"
+    assert page.eval_on_selector_all(".hit .stack", shares) == pytest.approx([1, 1, 1], abs=0.01)
+    page.locator("[data-use-item]").first.click()
+    page.wait_for_url("**item=**")
+    await_answer(page, "hits in")
+    page.go_back()
+    await_answer(page, "hits in")
+    assert page.input_value("#q") == "a penguin and a fire engine"
+
+
+def test_with_keys_alone(page: Any) -> None:
+    page.goto("/")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent").strip().lower().startswith("skip")
+    page.keyboard.press("/")
+    assert page.evaluate("document.activeElement.name") == "query"
+    page.keyboard.type("#7")
+    page.wait_for_selector("#latents > li[data-latent='7']:only-child")
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.getAttribute('href')") == "/latents/7":
+            break
+    outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline != "none", "focus can be seen"
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/latents/7")
+    page.keyboard.press("?")
+    assert page.evaluate("document.querySelector('dialog').open")
+    page.keyboard.press("Escape")
+    assert not page.evaluate("document.querySelector('dialog').open")
+
+
+@pytest.mark.parametrize("path", ["/", "/latents/3", "/caption?q=a+cat", "/retrieve?q=a+cat", "/items/s000001"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_pages_fit_their_screen(page: Any, path: str, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto(path)
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator("h1").is_visible()
+    assert re.fullmatch(r".*[0-9a-f]{16}.*", page.locator("footer").inner_text(), re.DOTALL), (
+        "the footer names the bundle"
+    )
+
+
+def test_gallery_and_latent_are_useful_without_script(chromium: Any, address: str) -> None:
+    context = chromium.new_context(base_url=address, java_script_enabled=False)
+    page = context.new_page()
+    page.goto("/?alive=alive&sort=purity")
+    assert page.locator("#latents > li").count() > 3
+    page.locator("#latents h2 a").first.click()
+    assert page.locator("main img").count() > 6
+    context.close()
