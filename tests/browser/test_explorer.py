@@ -120,7 +120,8 @@ def test_retrieval_explains_its_hits_and_takes_one_as_query(page: Any) -> None:
     page.keyboard.press("Enter")
     await_answer(page, "hits in")
     assert page.locator(".hit").count() > 3
-    shares = "bars => bars.slice(0, 3).map(bar => [...bar.children].reduce((sum, part) => sum + +part.style.getPropertyValue('--share'), 0))"
+    share = "+part.style.getPropertyValue('--share')"
+    shares = f"bars => bars.slice(0, 3).map(bar => [...bar.children].reduce((sum, part) => sum + {share}, 0))"
     assert page.eval_on_selector_all(".hit .stack", shares) == pytest.approx([1, 1, 1], abs=0.01)
     page.locator("[data-use-item]").first.click()
     page.wait_for_url("**item=**")
