@@ -26,7 +26,7 @@ from sparc_core.attribution import caption_heatmaps, relevance
 from sparc_core.bundle import Bundle
 from sparc_core.model import normalize
 
-SEED = 4242
+SEED = 77_001  # not the one that smoothing was chosen on
 DRAWN = 224
 BATCH = 20
 IMAGE_STREAMS = ("clip_img", "dino")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int64
 
 from sparc_core.backbones import ImageBackbone
@@ -75,7 +76,7 @@ class CaptionHeatmaps(NamedTuple):
 def caption_heatmaps(
     sparc: Sparc, stream: str, backbone: ImageBackbone, text_code: SparseCode, x: Float[torch.Tensor, "b c h w"]
 ) -> CaptionHeatmaps:
-    """Where one image stream finds what texts say: relevance over all of the tower's blocks.
+    """Where one image stream finds what texts say: relevance over all of the tower's blocks, smoothed by a patch.
 
     Args:
         sparc: The model that the code comes from.
@@ -88,5 +89,17 @@ def caption_heatmaps(
     out = backbone.head(trunk, backbone.n_blocks)
     score = caption_score(text_code, sparc.logits(stream, normalize(out.features)))
     patches = relevance(score.total, out.attention, trunk.readout)[:, backbone.n_prefix :]
-    values = patches.view(len(x), backbone.rows, backbone.columns)
+    values = smooth(patches.view(len(x), backbone.rows, backbone.columns))
     return CaptionHeatmaps(values, CaptionScore(score.total.detach(), score.parts.detach()))
+
+
+def smooth(values: Float[torch.Tensor, "b rows columns"]) -> Float[torch.Tensor, "b rows columns"]:
+    """Blend each patch with its neighbours (binomial 1-2-1 both ways, edges repeated).
+
+    Relevance is spiky: single patches beside an object collect what the tower wants to remember. Half a patch of
+    blur moves the strongest point onto the object (`docs/decisions/0001-heatmap-target.md` has the numbers).
+    """
+    kernel = torch.tensor([1.0, 2.0, 1.0], device=values.device, dtype=values.dtype) / 4
+    padded = F.pad(values[:, None], (1, 1, 1, 1), mode="replicate")
+    across = F.conv2d(padded, kernel.view(1, 1, 1, 3))
+    return F.conv2d(across, kernel.view(1, 1, 3, 1))[:, 0]

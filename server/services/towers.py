@@ -9,10 +9,10 @@ from jaxtyping import Float, Float32
 from PIL import Image
 
 from sparc_core.backbones import ImageBackbone, TextBackbone, TextWord, load_backbone
+from sparc_core.backbones.features import unit_features
 from sparc_core.bundle import Bundle
 from sparc_core.checkpoint import load_sparc
 from sparc_core.errors import InputError, NotFoundError
-from sparc_core.model import normalize
 from sparc_core.retrieval import QueryCode, query_code
 from sparc_core.sparse import SparseCode
 
@@ -68,12 +68,12 @@ class Towers:
         """Encode a text in a text stream."""
         backbone = self.text(stream)
         tokens = backbone.preprocess([text]).to(self.device)
-        return Reading(tokens, backbone.words(text), self._code(stream, backbone.features(tokens)))
+        return Reading(tokens, backbone.words(text), self._code(stream, unit_features(backbone, tokens)))
 
     def look(self, stream: str, picture: Image.Image) -> QueryCode:
         """The code of a picture in an image stream, under per-stream selection."""
         backbone = self.image(stream)
-        return as_query(self._code(stream, backbone.features(backbone.preprocess([picture]).to(self.device))))
+        return as_query(self._code(stream, unit_features(backbone, self.batch(stream, [picture]))))
 
     def batch(self, stream: str, pictures: Sequence[Image.Image]) -> torch.Tensor:
         """Pictures as one input batch of a stream, on the device."""
@@ -81,7 +81,7 @@ class Towers:
 
     @torch.no_grad()
     def _code(self, stream: str, features: Float[torch.Tensor, "b d"]) -> SparseCode:
-        return self.sparc.encode({stream: normalize(features)}, selection="local")[stream]
+        return self.sparc.encode({stream: features}, selection="local")[stream]
 
     def _backbone(self, stream: str) -> ImageBackbone | TextBackbone:
         if stream not in self.backbones:

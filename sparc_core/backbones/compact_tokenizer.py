@@ -47,21 +47,20 @@ class CompactTokenizer:
         return len(self.kept_ids)
 
     def pieces(self, text: str) -> list[tuple[str, list[int], bool]]:
-        """The words of a text, each with its token ids and whether the vocabulary has it whole (no byte fallback)."""
+        """The words of a text, each with its token ids and whether it is known: not spelt in bytes, or a lone one."""
         clip = _clip_tokenizer()
         words: list[tuple[str, list[int], bool]] = []
-        letters, ids, known = "", [], True
+        letters, ids, n_bytes = "", [], 0
         for clip_id in clip.encode(text):
             piece = clip.decoder[clip_id]
+            whole = clip_id in self._compact and clip_id >= _N_BYTE_TOKENS
             letters += piece
-            if clip_id in self._compact and clip_id >= _N_BYTE_TOKENS:
-                ids.append(self._compact[clip_id])
-            else:
-                ids += self._bytes_of(piece)
-                known = known and clip_id in self._compact
+            spelt = [self._compact[clip_id]] if whole else self._bytes_of(piece)
+            ids += spelt
+            n_bytes += 0 if whole else len(spelt)
             if piece.endswith(_END_OF_WORD):
-                words.append((self._readable(letters.removesuffix(_END_OF_WORD)), ids, known))
-                letters, ids, known = "", [], True
+                words.append((self._readable(letters.removesuffix(_END_OF_WORD)), ids, n_bytes == 0 or len(ids) == 1))
+                letters, ids, n_bytes = "", [], 0
         return words
 
     def __call__(self, texts: Sequence[str]) -> Int64[torch.Tensor, "texts context"]:

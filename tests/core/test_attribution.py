@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from sparc_core.attribution import caption_score, relevance
+from sparc_core.attribution import caption_score, relevance, smooth
 from sparc_core.backbones.clip import ClipImage, ClipText
 from sparc_core.backbones.dinov2 import Dinov2
 from sparc_core.backbones.pictures import PictureInput
@@ -149,3 +149,12 @@ def test_caption_score_is_the_sum_of_its_parts_and_ignores_negative_logits() -> 
     score = caption_score(code, torch.tensor([[4.0, 9.0, 2.0], [-1.0, 9.0, 1.0]]))
     torch.testing.assert_close(score.parts, torch.tensor([[6.0, 2.0], [3.0, 0.0]]))
     torch.testing.assert_close(score.total, torch.tensor([8.0, 3.0]))
+
+
+def test_smoothing_keeps_the_sum_inside_and_a_flat_map_flat() -> None:
+    spike = torch.zeros(1, 5, 5)
+    spike[0, 2, 2] = 16.0
+    expected = torch.tensor([[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]])
+    torch.testing.assert_close(smooth(spike)[0, 1:4, 1:4], expected)
+    assert float(smooth(spike).sum()) == 16.0
+    torch.testing.assert_close(smooth(torch.full((2, 3, 4), 0.7)), torch.full((2, 3, 4), 0.7))
