@@ -244,10 +244,10 @@ class CaptionReading(Wire):
 
 
 class Heatmap(Wire):
-    """One stream's relevance over the patches of one picture, row by row from the upper left.
+    """One stream's relevance over one picture on an even grid, row by row from the upper left.
 
     `values` are not scaled per picture: divide by a scale shared by the pictures shown together. `score` is the
-    caption's score for this picture in this stream.
+    cosine (0 to 1) of the caption's code and the picture's ReLU logits in this stream.
     """
 
     stream: str

@@ -1,7 +1,7 @@
 """Where in a picture, or in which words, a score comes from: relevance through the attention of a tower's blocks.
 
 Source: attention relevance after Chefer et al. 2021 (arXiv 2103.15679), as published SPARC uses it; the target of
-a caption is ours: the text's code dotted with the picture's ReLU logits, see `caption_score`.
+a caption is ours: the cosine of the text's code and the picture's ReLU logits, see `caption_score`.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int64
 
 from sparc_core.backbones import ImageBackbone
+from sparc_core.backbones.features import native_precision
 from sparc_core.model import Sparc, normalize
 from sparc_core.sparse import SparseCode
 
@@ -38,36 +39,46 @@ def relevance(
     row = torch.zeros(attention[0].shape[0], attention[0].shape[-1], device=target.device, dtype=target.dtype)
     row[torch.arange(len(row), device=row.device), readout] = 1.0
     for gradient, probabilities in zip(reversed(gradients), reversed(attention), strict=True):
-        flow = (gradient * probabilities.detach()).clamp(min=0).mean(1)
+        flow = (gradient * probabilities.detach()).to(row).clamp(min=0).mean(1)
         row = row + torch.bmm(row[:, None], flow)[:, 0]
     return row
 
 
 class CaptionScore(NamedTuple):
-    """A caption's score for each picture and the part of each of the caption's latents in it (parts add up)."""
+    """How well a caption fits each picture: a cosine between 0 and 1, and what makes it up.
+
+    Attributes:
+        total: The cosine.
+        parts: The part of each of the caption's latents in it; parts add up to the total.
+        activations: The picture's ReLU logits at the caption's latents.
+    """
 
     total: Float[torch.Tensor, " b"]
     parts: Float[torch.Tensor, "b k"]
+    activations: Float[torch.Tensor, "b k"]
 
 
 def caption_score(text_code: SparseCode, logits: Float[torch.Tensor, "b l"]) -> CaptionScore:
-    """Dot product of texts' codes with pictures' ReLU logits.
+    """Cosine between texts' codes and pictures' ReLU logits.
 
     The logits are not gated by the picture's own top k: the caption asks whether a latent's concept is there at
     all, and in a crowded picture the asked-for latent often ranks just below the k-th (gated, 15 % of DINO's maps
-    came out empty in our trials; ungated, 1 %).
+    came out empty in our trials; ungated, 1 %). A cosine, not a dot product: what a picture shows besides counts
+    against it, which points the heatmap at the named object.
 
     Args:
         text_code: One text's code for all pictures, or one row per picture.
         logits: Logits of pictures in one stream.
     """
-    latents = text_code.latents.expand(len(logits), -1)
-    parts = torch.relu(logits.gather(1, latents)) * text_code.activations.to(logits)
-    return CaptionScore(parts.sum(1), parts)
+    active = torch.relu(logits)
+    chosen = active.gather(1, text_code.latents.expand(len(logits), -1))
+    scale = active.norm(dim=1, keepdim=True) * text_code.activations.norm(dim=1, keepdim=True)
+    parts = chosen * text_code.activations / scale.clamp_min(1e-12)
+    return CaptionScore(parts.sum(1), parts, chosen)
 
 
 class CaptionHeatmaps(NamedTuple):
-    """Relevance of each patch for a caption, not scaled per picture, and the scores that it explains."""
+    """Relevance for a caption on a grid twice as fine as the patches, not scaled per picture, and what it explains."""
 
     values: Float[torch.Tensor, "b rows columns"]
     score: CaptionScore
@@ -76,7 +87,10 @@ class CaptionHeatmaps(NamedTuple):
 def caption_heatmaps(
     sparc: Sparc, stream: str, backbone: ImageBackbone, text_code: SparseCode, x: Float[torch.Tensor, "b c h w"]
 ) -> CaptionHeatmaps:
-    """Where one image stream finds what texts say: relevance over all of the tower's blocks, smoothed by a patch.
+    """Where one image stream finds what texts say: relevance over all of the tower's blocks.
+
+    The tower looks twice, the second time at the picture moved by half a patch; both maps are blurred by half a patch
+    and averaged on a grid of half patches (`docs/decisions/0001-heatmap-target.md` has the numbers).
 
     Args:
         sparc: The model that the code comes from.
@@ -84,22 +98,44 @@ def caption_heatmaps(
         backbone: Its tower.
         text_code: One text's code for all pictures, or one row per picture (per-stream selection).
         x: Preprocessed pictures.
+
+    Returns:
+        Values on a grid of 2 x rows by 2 x columns; the scores are those of the unmoved pictures.
     """
-    trunk = backbone.trunk(x, backbone.n_blocks)
-    out = backbone.head(trunk, backbone.n_blocks)
-    score = caption_score(text_code, sparc.logits(stream, normalize(out.features)))
+    half = x.shape[-1] // backbone.columns // 2
+    views = torch.cat([x, _moved(x, half)])
+    code = text_code
+    if len(code.latents) > 1:
+        code = SparseCode(code.latents.repeat(2, 1), code.activations.repeat(2, 1))
+    with native_precision(x.device):
+        trunk = backbone.trunk(views, backbone.n_blocks)
+        out = backbone.head(trunk, backbone.n_blocks)
+    score = caption_score(code, sparc.logits(stream, normalize(out.features.float())))
     patches = relevance(score.total, out.attention, trunk.readout)[:, backbone.n_prefix :]
-    values = smooth(patches.view(len(x), backbone.rows, backbone.columns))
-    return CaptionHeatmaps(values, CaptionScore(score.total.detach(), score.parts.detach()))
+    unmoved, moved = blur(patches.view(len(views), backbone.rows, backbone.columns)).split(len(x))
+    values = (_finer(unmoved) + _moved(_finer(moved), -1)) / 2
+    return CaptionHeatmaps(values, CaptionScore(*(part.detach()[: len(x)] for part in score)))
 
 
-def smooth(values: Float[torch.Tensor, "b rows columns"]) -> Float[torch.Tensor, "b rows columns"]:
+def blur(values: Float[torch.Tensor, "b rows columns"]) -> Float[torch.Tensor, "b rows columns"]:
     """Blend each patch with its neighbours (binomial 1-2-1 both ways, edges repeated).
 
-    Relevance is spiky: single patches beside an object collect what the tower wants to remember. Half a patch of
-    blur moves the strongest point onto the object (`docs/decisions/0001-heatmap-target.md` has the numbers).
+    Relevance is spiky: single patches beside an object collect what the tower wants to remember.
     """
     kernel = torch.tensor([1.0, 2.0, 1.0], device=values.device, dtype=values.dtype) / 4
     padded = F.pad(values[:, None], (1, 1, 1, 1), mode="replicate")
     across = F.conv2d(padded, kernel.view(1, 1, 1, 3))
     return F.conv2d(across, kernel.view(1, 1, 3, 1))[:, 0]
+
+
+def _finer(values: Float[torch.Tensor, "b rows columns"]) -> Float[torch.Tensor, "b rows2 columns2"]:
+    return F.interpolate(values[:, None], scale_factor=2, mode="bilinear", align_corners=False)[:, 0]
+
+
+def _moved(pictures: Float[torch.Tensor, "b *c h w"], by: int) -> Float[torch.Tensor, "b *c h w"]:
+    """Pictures or maps moved right and down by so many cells (left and up where negative), edges repeated."""
+    for side in (-2, -1):
+        n = pictures.shape[side]
+        from_where = (torch.arange(n, device=pictures.device) - by).clamp(0, n - 1)
+        pictures = pictures.index_select(side, from_where)
+    return pictures

@@ -75,8 +75,10 @@ def random_scene(
     Returns:
         A scene whose objects do not cover each other.
     """
+    # Chosen once: a crowded scene that finds no room is drawn again as crowded, or such scenes would grow rare.
+    n = n_objects or rng.choices((1, 2, 3), weights)[0]
     while True:
-        ids = object_ids or _random_ids(rng, n_objects or rng.choices((1, 2, 3), weights)[0])
+        ids = object_ids or tuple(rng.sample(range(N_OBJECTS), n))
         placed = _place(rng, ids, like)
         if placed is not None:
             place = rng.randrange(N_PLACES) if place_id is None else place_id
@@ -87,10 +89,6 @@ def repaint(rng: random.Random, scene: Scene, colours_of: Scene) -> Scene:
     """The same scene with the paint colours of another scene of the same objects."""
     objects = (replace(o, colour_id=c.colour_id) for o, c in zip(scene.objects, colours_of.objects, strict=True))
     return Scene(scene.place_id, tuple(objects), rng.getrandbits(31))
-
-
-def _random_ids(rng: random.Random, n: int) -> tuple[int, ...]:
-    return tuple(rng.sample(range(N_OBJECTS), n))
 
 
 def _place(rng: random.Random, ids: tuple[int, ...], like: Scene | None) -> tuple[SceneObject, ...] | None:

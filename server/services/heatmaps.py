@@ -105,20 +105,20 @@ class Heatmaps:
         x = self._towers.batch(stream, pictures)
         values, score = caption_heatmaps(self._towers.sparc, stream, backbone, code, x)
         patches = values.flatten(1).cpu().numpy().astype(np.float64)
-        totals, parts = score.total.cpu().numpy(), score.parts.cpu().numpy()
+        totals, parts, active = (part.cpu().numpy() for part in score)
         return [
             Heatmap(
                 stream=stream,
-                rows=backbone.rows,
-                columns=backbone.columns,
+                rows=values.shape[1],
+                columns=values.shape[2],
                 values=np.round(patches[i], 6).tolist(),
                 score=float(totals[i]),
-                contributions=self._contributions(code, parts[i]),
+                contributions=self._contributions(code, parts[i], active[i]),
             )
             for i in range(len(pictures))
         ]
 
-    def _contributions(self, code: SparseCode, parts: np.ndarray) -> list[Contribution]:
+    def _contributions(self, code: SparseCode, parts: np.ndarray, active: np.ndarray) -> list[Contribution]:
         total = float(parts.sum())
         if total <= 0:
             return []
@@ -130,7 +130,7 @@ class Heatmaps:
                 name=self._latents.name(int(latents[slot])),
                 share=min(float(parts[slot]) / total, 1.0),
                 query_activation=float(activations[slot]),
-                target_activation=float(parts[slot] / activations[slot]),
+                target_activation=float(active[slot]),
             )
             for slot in np.argsort(-parts, kind="stable")
             if parts[slot] > 0

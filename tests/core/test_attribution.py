@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from sparc_core.attribution import caption_score, relevance, smooth
+from sparc_core.attribution import blur, caption_heatmaps, caption_score, relevance
 from sparc_core.backbones.clip import ClipImage, ClipText
 from sparc_core.backbones.dinov2 import Dinov2
 from sparc_core.backbones.pictures import PictureInput
@@ -144,17 +144,52 @@ def test_relevance_carries_one_row_of_the_full_recursion() -> None:
     torch.testing.assert_close(rows, full[torch.arange(b), torch.tensor([0, 4])])
 
 
-def test_caption_score_is_the_sum_of_its_parts_and_ignores_negative_logits() -> None:
-    code = SparseCode(torch.tensor([[2, 0]]), torch.tensor([[3.0, 0.5]]))
-    score = caption_score(code, torch.tensor([[4.0, 9.0, 2.0], [-1.0, 9.0, 1.0]]))
-    torch.testing.assert_close(score.parts, torch.tensor([[6.0, 2.0], [3.0, 0.0]]))
-    torch.testing.assert_close(score.total, torch.tensor([8.0, 3.0]))
+def test_caption_score_is_a_cosine_made_of_its_parts_and_ignores_negative_logits() -> None:
+    code = SparseCode(torch.tensor([[2, 0]]), torch.tensor([[3.0, 4.0]]))
+    score = caption_score(code, torch.tensor([[4.0, 0.0, 3.0], [-1.0, 12.0, 5.0], [-1.0, -1.0, -1.0]]))
+    torch.testing.assert_close(score.parts, torch.tensor([[0.36, 0.64], [15 / 65, 0.0], [0.0, 0.0]]))
+    torch.testing.assert_close(score.parts[:2].sum(1), score.total[:2])
+    torch.testing.assert_close(score.total, torch.tensor([1.0, 3 / 13, 0.0]))
+    torch.testing.assert_close(score.activations, torch.tensor([[3.0, 4.0], [5.0, 0.0], [0.0, 0.0]]))
 
 
-def test_smoothing_keeps_the_sum_inside_and_a_flat_map_flat() -> None:
+def test_blurring_keeps_the_sum_inside_and_a_flat_map_flat() -> None:
     spike = torch.zeros(1, 5, 5)
     spike[0, 2, 2] = 16.0
     expected = torch.tensor([[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]])
-    torch.testing.assert_close(smooth(spike)[0, 1:4, 1:4], expected)
-    assert float(smooth(spike).sum()) == 16.0
-    torch.testing.assert_close(smooth(torch.full((2, 3, 4), 0.7)), torch.full((2, 3, 4), 0.7))
+    torch.testing.assert_close(blur(spike)[0, 1:4, 1:4], expected)
+    assert float(blur(spike).sum()) == 16.0
+    torch.testing.assert_close(blur(torch.full((2, 3, 4), 0.7)), torch.full((2, 3, 4), 0.7))
+
+
+def test_heatmaps_find_the_named_object_and_follow_a_picture_that_is_flipped() -> None:
+    """With a SPARC whose one latent is CLIP's direction of "penguin", the shipped tower finds the penguin."""
+    import random
+
+    from PIL import Image
+
+    from index_build.storybook.drawing import draw, draw_masks
+    from index_build.storybook.scene import random_scene
+    from index_build.storybook.world import OBJECT_NAMES
+    from sparc_core.backbones import ImageBackbone, load_backbone
+    from sparc_core.model import Sparc, SparcConfig, normalize
+
+    clip, text = load_backbone("storybook:clip_img"), load_backbone("storybook:clip_txt")
+    assert isinstance(clip, ImageBackbone)
+    ids = tuple(OBJECT_NAMES.index(name) for name in ("penguin", "pizza", "castle"))
+    scene = random_scene(random.Random(4), object_ids=ids)
+    direction = normalize(text.features(text.preprocess(["a penguin"])))
+    sparc = Sparc(SparcConfig({"clip_img": clip.d}, n_latents=1, k=1)).requires_grad_(False)
+    sparc.autoencoder("clip_img").encoder.copy_(direction)
+    code = SparseCode(torch.zeros(1, 1, dtype=torch.int64), torch.ones(1, 1))
+    picture = draw(scene, 224)
+    x = clip.preprocess([Image.fromarray(picture), Image.fromarray(picture[:, ::-1].copy())])
+    maps = caption_heatmaps(sparc, "clip_img", clip, code, x)
+    assert maps.values.shape == (2, 2 * clip.rows, 2 * clip.columns)
+    assert float(maps.values.min()) >= 0
+    mask = torch.from_numpy(draw_masks(scene, 28)[0])
+    for values, own in ((maps.values[0], mask), (maps.values[1], mask.flip(-1))):
+        inside, outside = float(values[own].mean()), float(values[~own].mean())
+        assert inside > 3 * outside
+    whole = caption_heatmaps(sparc, "clip_img", clip, SparseCode(*(t.repeat(2, 1) for t in code)), x)
+    torch.testing.assert_close(whole.values, maps.values)

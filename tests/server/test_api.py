@@ -195,14 +195,15 @@ def test_heatmaps_stream_a_reading_pictures_and_an_end(client: TestClient) -> No
     done = schemas.HeatmapsDone.model_validate(last)
     for stream in ("dino", "clip_img"):
         values = [h.values for picture in maps for h in picture.heatmaps if h.stream == stream]
-        assert all(len(v) == 14 * 14 and min(v) >= 0 for v in values)
+        assert all(len(v) == 28 * 28 and min(v) >= 0 for v in values)
         assert done.scale[stream] == max(max(v) for v in values)
     for picture in maps:
         for heatmap in picture.heatmaps:
             shares = [part.share for part in heatmap.contributions]
             assert sum(shares) == pytest.approx(1, abs=1e-5)
+            assert 0 < heatmap.score <= 1
             products = [part.query_activation * part.target_activation for part in heatmap.contributions]
-            assert sum(products) == pytest.approx(heatmap.score, rel=1e-4)
+            assert [product / sum(products) for product in products] == pytest.approx(shares, abs=1e-4)
 
 
 def test_heatmaps_over_an_upload_and_over_named_items(client: TestClient) -> None:
