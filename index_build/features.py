@@ -8,38 +8,20 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import numpy as np
-import torch
 from jaxtyping import Float32
 from PIL import Image
 
 from index_build.threads import one_thread
 from index_build.workers import ProgressReport, run_tasks
+from sparc_core.backbones.features import FeatureBackbone, unit_features
 from sparc_core.errors import ShapeError
 
 ITEMS_PER_SHARD = 256
 # Small batches of pictures stay in a core's cache: a tenth faster than large ones.
 _BATCH = {"image": 8, "text": 128}
-
-
-class FeatureBackbone(Protocol):
-    """What this step needs of a backbone (see `sparc_core.backbones`)."""
-
-    @property
-    def modality(self) -> str:
-        """ "image" or "text"."""
-
-    @property
-    def d(self) -> int:
-        """Width of the features."""
-
-    def preprocess(self, inputs: Sequence[Any]) -> torch.Tensor:
-        """Pictures or texts as the tower takes them."""
-
-    def features(self, x: torch.Tensor) -> torch.Tensor:
-        """Features, [b d], in any scale."""
 
 
 BackboneLoader = Callable[[str], FeatureBackbone]
@@ -97,17 +79,17 @@ def compute_features(backbone: FeatureBackbone, inputs: Sequence[str] | Sequence
     One thread, wherever it runs: the sums, and so the features, then do not depend on the number of cores.
     """
     batches, n_batch = [], _BATCH[backbone.modality]
-    with torch.inference_mode(), one_thread():
+    with one_thread():
         for start in range(0, len(inputs), n_batch):
             batch: Sequence[Any] = inputs[start : start + n_batch]
             if backbone.modality == "image":
                 batch = [open_picture(cast(Path, path)) for path in batch]
-            features = backbone.features(backbone.preprocess(batch)).float()
+            features = unit_features(backbone, backbone.preprocess(batch))
             if features.shape != (len(batch), backbone.d) or not features.isfinite().all():
                 raise ShapeError(
                     f"backbone gave features of shape {list(features.shape)}, expected finite [b, {backbone.d}]"
                 )
-            batches.append(torch.nn.functional.normalize(features, dim=1).cpu().numpy())
+            batches.append(features.cpu().numpy())
     return np.concatenate(batches)
 
 

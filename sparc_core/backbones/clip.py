@@ -73,8 +73,11 @@ class ClipImage:
     @torch.no_grad()
     def features(self, x: Float[torch.Tensor, "b c h w"]) -> Float[torch.Tensor, "b d"]:
         """Features of preprocessed pictures, not normalised."""
-        out: torch.Tensor = self._visual(x)
-        return out
+        tokens = self._visual._embeds(x)
+        for block in self._blocks:
+            # not block(tokens): in bfloat16 on a CPU, MultiheadAttention costs a quarter of a second a call
+            tokens, _ = _run_block(block, tokens, None)
+        return self._read_out(tokens)
 
     @torch.no_grad()
     def trunk(self, x: Float[torch.Tensor, "b c h w"], n_head_blocks: int) -> Trunk:
@@ -90,13 +93,16 @@ class ClipImage:
         for block in self._blocks[self.n_blocks - n_head_blocks :]:
             x, probabilities = _run_block(block, x, None)
             attention.append(probabilities)
-        pooled, _ = self._visual._pool(x)
-        return HeadOutput(pooled if self._visual.proj is None else pooled @ self._visual.proj, attention)
+        return HeadOutput(self._read_out(x), attention)
 
     def to(self, device: torch.device) -> Self:
         """Move the weights; returns itself."""
         self._visual.to(device)
         return self
+
+    def _read_out(self, x: Float[torch.Tensor, "b t d"]) -> Float[torch.Tensor, "b d"]:
+        pooled, _ = self._visual._pool(x)
+        return pooled if self._visual.proj is None else pooled @ self._visual.proj
 
 
 class ClipText:

@@ -1,15 +1,38 @@
 """Features as SPARC takes them: unit norm, float32, computed the same way by the builder and the service."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Protocol
 
 import torch
 from jaxtyping import Float
 
-from sparc_core.backbones.base import Backbone
 from sparc_core.model import normalize
 
 
-def unit_features(backbone: Backbone, x: torch.Tensor) -> Float[torch.Tensor, "b d"]:
+class FeatureBackbone(Protocol):
+    """The part of a backbone (see `base`) that makes features; enough to build a bundle without heatmaps."""
+
+    @property
+    def modality(self) -> str:
+        """Either "image" or "text"."""
+        ...
+
+    @property
+    def d(self) -> int:
+        """Width of the features."""
+        ...
+
+    def preprocess(self, inputs: Sequence[Any]) -> torch.Tensor:
+        """Pictures or texts as the tower takes them."""
+        ...
+
+    def features(self, x: torch.Tensor) -> torch.Tensor:
+        """Features, [b d], in any scale."""
+        ...
+
+
+def unit_features(backbone: FeatureBackbone, x: torch.Tensor) -> Float[torch.Tensor, "b d"]:
     """L2-normalised features of preprocessed inputs, on the inputs' device.
 
     The tower runs in bfloat16 where the hardware multiplies it natively: twice as fast, and the features differ by

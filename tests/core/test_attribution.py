@@ -163,7 +163,7 @@ def test_blurring_keeps_the_sum_inside_and_a_flat_map_flat() -> None:
 
 
 def test_heatmaps_find_the_named_object_and_follow_a_picture_that_is_flipped() -> None:
-    """With a SPARC whose one latent is CLIP's direction of "penguin", the shipped tower finds the penguin."""
+    """With a SPARC whose latents are CLIP's directions of three nouns, the shipped tower finds the penguin."""
     import random
 
     from PIL import Image
@@ -176,11 +176,12 @@ def test_heatmaps_find_the_named_object_and_follow_a_picture_that_is_flipped() -
 
     clip, text = load_backbone("storybook:clip_img"), load_backbone("storybook:clip_txt")
     assert isinstance(clip, ImageBackbone)
-    ids = tuple(OBJECT_NAMES.index(name) for name in ("penguin", "pizza", "castle"))
+    names = ("penguin", "pizza", "castle")
+    ids = tuple(OBJECT_NAMES.index(name) for name in names)
     scene = random_scene(random.Random(4), object_ids=ids)
-    direction = normalize(text.features(text.preprocess(["a penguin"])))
-    sparc = Sparc(SparcConfig({"clip_img": clip.d}, n_latents=1, k=1)).requires_grad_(False)
-    sparc.autoencoder("clip_img").encoder.copy_(direction)
+    directions = normalize(text.features(text.preprocess([f"a {name}" for name in names])))
+    sparc = Sparc(SparcConfig({"clip_img": clip.d}, n_latents=3, k=1)).requires_grad_(False)
+    sparc.autoencoder("clip_img").encoder.copy_(directions)
     code = SparseCode(torch.zeros(1, 1, dtype=torch.int64), torch.ones(1, 1))
     picture = draw(scene, 224)
     x = clip.preprocess([Image.fromarray(picture), Image.fromarray(picture[:, ::-1].copy())])
