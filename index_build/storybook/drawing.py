@@ -1,8 +1,8 @@
 """Pixels and masks of a scene, at any size, and the camera that towers see it through.
 
 A sprite's pixels are affine in its paint colour, so it is rasterised once in black and once in white and then
-painted in any colour for the price of a multiplication; at 112 px rasters are cached and a scene costs about
-half a millisecond. Shapes, tints and backgrounds follow from the scene alone, so a page drawn large shows
+painted in any colour for the price of a multiplication; rasters are kept, and at 112 px a scene then costs about a
+quarter of a millisecond. Shapes, tints and backgrounds follow from the scene alone, so a page drawn large shows
 exactly what a tower saw small.
 """
 
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 import resvg_py
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import Bool, UInt8
 from PIL import Image
 
 from index_build.storybook.scene import ANGLES, PAGE, Scene, SceneObject
@@ -24,6 +24,7 @@ from index_build.storybook.world import COLOUR_NAMES, COLOURS, OBJECTS, PLACES, 
 
 _N_BACKGROUNDS = 40  # variants of each place
 _N_TINTS = 64
+_N_KEPT_RASTERS = 4096  # all poses of all objects at one page size: 30 MB at 112 px, 150 MB at 224 px
 _COLOURS = np.array([COLOURS[name] for name in COLOUR_NAMES], np.float32)
 _STYLE = re.compile(r"<style>.*?</style>", re.DOTALL)
 _ROOT = re.compile(r"^.*?<svg[^>]*>(.*)</svg>\s*$", re.DOTALL)
@@ -36,11 +37,11 @@ Painter = Callable[[np.random.RandomState, int], np.ndarray]
 
 
 class Sprite(NamedTuple):
-    """A rasterised sprite: premultiplied colours when painted black, what a unit of paint adds, and see-through."""
+    """A rasterised sprite in bytes: premultiplied colours when painted black, what paint adds, and alpha."""
 
-    black: Float32[np.ndarray, "side side 3"]  # 0 to 255
-    paint: Float32[np.ndarray, "side side 1"] | None  # 0 to 255, None where the object is not paintable
-    clear: Float32[np.ndarray, "side side 1"]  # 1 - alpha
+    black: UInt8[np.ndarray, "side side 3"]
+    paint: UInt8[np.ndarray, "side side 1"] | None  # None where the object is not paintable
+    alpha: UInt8[np.ndarray, "side side 1"]
 
 
 def draw(scene: Scene, size: int = PAGE) -> UInt8[np.ndarray, "size size 3"]:
@@ -53,7 +54,7 @@ def draw(scene: Scene, size: int = PAGE) -> UInt8[np.ndarray, "size size 3"]:
     for item in scene.objects:
         sprite, (x, y, side) = _sprite_at(item, size)
         spot = page[y : y + side, x : x + side]
-        spot *= sprite.clear
+        spot *= 1 - sprite.alpha / np.float32(255)
         spot += sprite.black @ _tints()[chance.randrange(_N_TINTS)]
         if sprite.paint is not None:
             wobble = np.array([chance.uniform(-0.04, 0.04) for _ in range(3)], np.float32)
@@ -68,7 +69,7 @@ def draw_masks(scene: Scene, size: int = PAGE) -> Bool[np.ndarray, "objects size
     for index, item in enumerate(scene.objects):
         sprite, (x, y, side) = _sprite_at(item, size)
         box = (slice(y, y + side), slice(x, x + side))
-        opaque = sprite.clear[..., 0] < 0.5
+        opaque = sprite.alpha[..., 0] > 127
         masks[(slice(0, index), *box)] &= ~opaque
         masks[(index, *box)] = opaque
     return masks
@@ -90,22 +91,22 @@ def _sprite_at(item: SceneObject, size: int) -> tuple[Sprite, tuple[int, int, in
     """The raster of an object on a page of `size` pixels, with its corner and side in pixels."""
     x, y = round(item.x * size / PAGE), round(item.y * size / PAGE)
     side = min(round(item.size * size / PAGE), size - x, size - y)
-    # Small rasters recur thousands of times; large ones hardly ever, and would fill the memory.
-    make = _cached_raster if size <= PAGE else _raster
-    return make(item.object_id, side, ANGLES[item.angle_id], item.flipped), (x, y, side)
+    return _raster(item.object_id, side, ANGLES[item.angle_id], item.flipped), (x, y, side)
 
 
+@lru_cache(maxsize=_N_KEPT_RASTERS)
 def _raster(object_id: int, side: int, angle: int, flipped: bool) -> Sprite:
     story_object = OBJECTS[object_id]
     black, alpha = _render(_svg(story_object.name, angle, flipped, _BLACK), side)
     paint = None
     if story_object.paintable:
         white, _ = _render(_svg(story_object.name, angle, flipped, _WHITE), side)
-        paint = (white - black)[..., :1].copy()
-    return Sprite(black, paint, 1 - alpha)
+        paint = _bytes(white - black)[..., :1].copy()
+    return Sprite(_bytes(black), paint, _bytes(255 * alpha))
 
 
-_cached_raster = lru_cache(maxsize=None)(_raster)
+def _bytes(values: np.ndarray) -> np.ndarray:
+    return np.clip(np.round(values), 0, 255).astype(np.uint8)
 
 
 @cache
@@ -187,10 +188,13 @@ def _sunset(rng: np.random.RandomState, size: int) -> np.ndarray:
 
 def _night(rng: np.random.RandomState, size: int) -> np.ndarray:
     page = _fade((104, 112, 158), (150, 148, 190), size) + 3 * _field(rng, 5, size)
-    down, across = np.mgrid[0:size, 0:size].astype(np.float32) / size
     for y, x, radius in zip(rng.rand(18), rng.rand(18), rng.uniform(0.006, 0.014, 18), strict=True):
-        glow = np.clip(1.5 - np.hypot(down - y, across - x) / radius, 0, 1)[..., None]
-        page = page * (1 - glow) + np.array((250, 246, 214), np.float32) * glow
+        top, left = (max(int((place - 2 * radius) * size), 0) for place in (y, x))
+        sky = page[top : int((y + 2 * radius) * size) + 2, left : int((x + 2 * radius) * size) + 2]
+        down, across = np.mgrid[0 : sky.shape[0], 0 : sky.shape[1]].astype(np.float32)
+        distance = np.hypot((down + top) / size - y, (across + left) / size - x)
+        glow = np.clip(1.5 - distance / radius, 0, 1)[..., None]
+        sky += (np.array((250, 246, 214), np.float32) - sky) * glow
     return page
 
 
