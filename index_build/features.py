@@ -3,12 +3,13 @@
 Image streams see the decoded media files, so a service that reads the same files computes the same features.
 """
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
@@ -17,9 +18,10 @@ from PIL import Image
 from index_build.threads import one_thread
 from index_build.workers import ProgressReport, run_tasks
 from sparc_core.backbones.features import FeatureBackbone, unit_features
+from sparc_core.bundle.manifest import StreamManifest
 from sparc_core.errors import ShapeError
 
-ITEMS_PER_SHARD = 256
+ITEMS_PER_SHARD = 125
 # Small batches of pictures stay in a core's cache: a tenth faster than large ones.
 _BATCH = {"image": 8, "text": 128}
 
@@ -36,7 +38,7 @@ def write_features(
     folder: Path,
     n_workers: int,
     report: ProgressReport,
-) -> None:
+) -> tuple[StreamManifest, ...]:
     """Write `<stream>.npy`, float32 [n, d] with unit rows, for every stream.
 
     Args:
@@ -48,24 +50,24 @@ def write_features(
         n_workers: Processes; 0 for none.
         report: Told about finished shards.
 
+    Returns:
+        What the streams turned out to be. Only workers load backbones: here, it would cost seconds before they start.
+
     Raises:
         ShapeError: A backbone gave something else than finite features of its width.
     """
-    inputs = {
-        stream: media if _load(loader, spec).modality == "image" else captions for stream, spec in streams.items()
-    }
     starts = range(0, len(media), ITEMS_PER_SHARD)
-    # Image streams cost most: first, so that no worker is left with one at the end.
-    ordered = sorted(streams, key=lambda stream: inputs[stream] is captions)
-    tasks = [
-        (loader, streams[stream], list(inputs[stream][start : start + ITEMS_PER_SHARD]), _shard(folder, stream, start))
-        for stream in ordered
-        for start in starts
-    ]
-    run_tasks(_write_shard, tasks, n_workers, report)
+    tasks = []
+    for start in starts:
+        rows = slice(start, start + ITEMS_PER_SHARD)
+        shards = {spec: _shard(folder, stream, start) for stream, spec in streams.items()}
+        tasks.append((loader, shards, list(media[rows]), list(captions[rows])))
+    run_tasks(_write_shards, tasks, n_workers, report)
     for stream in streams:
         np.save(folder / f"{stream}.npy", np.concatenate([np.load(_shard(folder, stream, start)) for start in starts]))
+    described = {stream: json.loads(_shard(folder, stream, 0).with_suffix(".json").read_text()) for stream in streams}
     shutil.rmtree(folder / "shards", ignore_errors=True)
+    return tuple(StreamManifest(name=stream, **description) for stream, description in described.items())
 
 
 def read_features(folder: Path, streams: Sequence[str]) -> dict[str, Float32[np.ndarray, "n d"]]:
@@ -73,17 +75,17 @@ def read_features(folder: Path, streams: Sequence[str]) -> dict[str, Float32[np.
     return {stream: np.load(folder / f"{stream}.npy") for stream in streams}
 
 
-def compute_features(backbone: FeatureBackbone, inputs: Sequence[str] | Sequence[Path]) -> Float32[np.ndarray, "n d"]:
-    """Unit-norm features of texts or picture files.
+def compute_features(
+    backbone: FeatureBackbone, inputs: Sequence[str] | Sequence[Image.Image]
+) -> Float32[np.ndarray, "n d"]:
+    """Unit-norm features of texts or pictures.
 
     One thread, wherever it runs: the sums, and so the features, then do not depend on the number of cores.
     """
     batches, n_batch = [], _BATCH[backbone.modality]
     with one_thread():
         for start in range(0, len(inputs), n_batch):
-            batch: Sequence[Any] = inputs[start : start + n_batch]
-            if backbone.modality == "image":
-                batch = [open_picture(cast(Path, path)) for path in batch]
+            batch = inputs[start : start + n_batch]
             features = unit_features(backbone, backbone.preprocess(batch))
             if features.shape != (len(batch), backbone.d) or not features.isfinite().all():
                 raise ShapeError(
@@ -104,15 +106,36 @@ def _shard(folder: Path, stream: str, start: int) -> Path:
     return folder / "shards" / f"{stream}-{start:08d}.npy"
 
 
-def _write_shard(loader: BackboneLoader, spec: str, inputs: Sequence[str] | Sequence[Path], path: Path) -> None:
-    if path.exists():
-        return
-    features = compute_features(_load(loader, spec), inputs)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".part")
-    with temporary.open("wb") as file:
-        np.save(file, features)
-    os.replace(temporary, path)
+def _write_shards(
+    loader: BackboneLoader, shards: Mapping[str, Path], media: Sequence[Path], captions: Sequence[str]
+) -> None:
+    """Write some items' features by every backbone; the pictures are decoded once for all of them."""
+    pictures: list[Image.Image] = []
+    for spec, path in shards.items():
+        if path.exists():
+            continue
+        backbone = _load(loader, spec)
+        if backbone.modality == "image" and not pictures:
+            pictures = [open_picture(file) for file in media]
+        inputs = pictures if backbone.modality == "image" else captions
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.with_suffix(".json").write_text(json.dumps(_describe(backbone, spec, inputs[0])))
+        temporary = path.with_suffix(".part")
+        with temporary.open("wb") as file:
+            np.save(file, compute_features(backbone, inputs))
+        os.replace(temporary, path)
+
+
+def _describe(backbone: FeatureBackbone, spec: str, sample: str | Image.Image) -> dict[str, Any]:
+    """The fields of a StreamManifest, but for the name."""
+    x = backbone.preprocess([sample])
+    shape = " x ".join(map(str, x.shape[1:]))
+    return {
+        "modality": backbone.modality,
+        "d": backbone.d,
+        "backbone": spec,
+        "preprocessing": f"{str(x.dtype).removeprefix('torch.')} {shape}",
+    }
 
 
 @lru_cache(maxsize=4)

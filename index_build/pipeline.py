@@ -5,7 +5,7 @@
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from PIL import Image
 
 from index_build.codes import FOLDERS, write_all_codes
 from index_build.corpus import Corpus
@@ -184,9 +183,10 @@ class _Builder:
         items = self._items(step)
         media = [step.inputs["media"] / "bundle" / items.media(row) for row in range(len(items))]
         captions = items.captions()
-        streams = [self._describe(name, media, captions) for name in self.streams]
+        streams = write_features(
+            self.recipe.streams, self.loader, media, captions, step.folder, self.n_workers, step.report
+        )
         (step.folder / "streams.json").write_text(json.dumps([stream.model_dump() for stream in streams]))
-        write_features(self.recipe.streams, self.loader, media, captions, step.folder, self.n_workers, step.report)
 
     def _training(self, step: StepContext) -> None:
         train_rows = self._items(step).rows_of_split("train")
@@ -226,25 +226,6 @@ class _Builder:
         features, spaces = self._read_features(step), self.recipe.shared_spaces
         result = evaluate(_model(step), features, own, local, self._facts(step), test_rows, spaces)
         result.write(step.bundle / "evaluation.json")
-
-    def _describe(self, name: str, media: Sequence[Path], captions: Sequence[str]) -> StreamManifest:
-        backbone = self.loader(self.recipe.streams[name])
-        sample: list[Any] = [captions[0]]
-        if backbone.modality == "image":
-            with Image.open(media[0]) as picture:
-                picture.load()
-                sample = [picture]
-        x = backbone.preprocess(sample)
-        shape = " x ".join(map(str, x.shape[1:]))
-        return StreamManifest.model_validate(
-            {
-                "name": name,
-                "modality": backbone.modality,
-                "d": backbone.d,
-                "backbone": self.recipe.streams[name],
-                "preprocessing": f"{str(x.dtype).removeprefix('torch.')} {shape}",
-            }
-        )
 
     def _items(self, step: StepContext) -> ItemTable:
         return read_items(step.inputs["corpus"] / "bundle" / "items.parquet", len(self.corpus.items))

@@ -125,7 +125,7 @@ class TrainingOptions:
             "auxk_coef": 1 / 32,
             "cross_loss_coef": 2.0,
             "lr": 4e-3,
-            "num_epochs": 80,
+            "num_epochs": 70,
             "dead_steps_threshold": 40,
             "dictionary_init": "rows",
             "pre_bias_init": "mean",

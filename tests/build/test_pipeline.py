@@ -81,11 +81,11 @@ def test_global_codes_of_the_streams_share_their_latents(built: tuple[Path, Buil
 
 
 def test_the_features_are_those_of_the_media_files(built: tuple[Path, BuildReport]) -> None:
-    from index_build.features import compute_features
+    from index_build.features import compute_features, open_picture
 
     bundle = Bundle.open(built[0] / "bundles" / "fake")
     rows = [0, 17, 99]
-    pictures = compute_features(load_fake("fake:eye"), [bundle.media_path(row) for row in rows])
+    pictures = compute_features(load_fake("fake:eye"), [open_picture(bundle.media_path(row)) for row in rows])
     texts = compute_features(load_fake("fake:text"), [bundle.items[row].caption for row in rows])
     for stream, features in (("eye", pictures), ("text", texts)):
         stored = np.stack([bundle.vectors(stream).reconstruct(row) for row in rows])
