@@ -119,7 +119,7 @@ class TrainingOptions:
     def storybook(cls, **changes: Any) -> "TrainingOptions":
         """The demo's recipe: about 6,000 items, under a minute on a laptop's CPU, hardly a dead latent."""
         settings: dict[str, Any] = {
-            "n_latents": 192,
+            "n_latents": 224,
             "k": 12,
             "auxk": 16,
             "auxk_coef": 1 / 32,

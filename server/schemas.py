@@ -246,7 +246,7 @@ class CaptionReading(Wire):
 class Heatmap(Wire):
     """One stream's relevance over one picture on an even grid, row by row from the upper left.
 
-    `values` are not scaled per picture: divide by a scale shared by the pictures shown together. `score` is the
+    `values` add up to the score; for colours, divide by a scale shared by the pictures shown together. `score` is the
     cosine (0 to 1) of the caption's code and the picture's ReLU logits in this stream.
     """
 

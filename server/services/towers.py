@@ -70,6 +70,11 @@ class Towers:
         tokens = backbone.preprocess([text]).to(self.device)
         return Reading(tokens, backbone.words(text), self._code(stream, unit_features(backbone, tokens)))
 
+    def read_all(self, stream: str, texts: Sequence[str]) -> SparseCode:
+        """The codes of several texts in a text stream, under per-stream selection."""
+        tokens = self.text(stream).preprocess(texts).to(self.device)
+        return self._code(stream, unit_features(self.text(stream), tokens))
+
     def look(self, stream: str, picture: Image.Image) -> QueryCode:
         """The code of a picture in an image stream, under per-stream selection."""
         backbone = self.image(stream)

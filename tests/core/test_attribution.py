@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from sparc_core.attribution import blur, caption_heatmaps, caption_score, relevance
+from sparc_core.attribution import blur, caption_heatmaps, caption_score, relevance, word_relevance
 from sparc_core.backbones.clip import ClipImage, ClipText
 from sparc_core.backbones.dinov2 import Dinov2
 from sparc_core.backbones.pictures import PictureInput
@@ -188,9 +188,18 @@ def test_heatmaps_find_the_named_object_and_follow_a_picture_that_is_flipped() -
     maps = caption_heatmaps(sparc, "clip_img", clip, code, x)
     assert maps.values.shape == (2, 2 * clip.rows, 2 * clip.columns)
     assert float(maps.values.min()) >= 0
+    torch.testing.assert_close(maps.values.sum((1, 2)), maps.score.total)
     mask = torch.from_numpy(draw_masks(scene, 28)[0])
     for values, own in ((maps.values[0], mask), (maps.values[1], mask.flip(-1))):
         inside, outside = float(values[own].mean()), float(values[~own].mean())
         assert inside > 3 * outside
     whole = caption_heatmaps(sparc, "clip_img", clip, SparseCode(*(t.repeat(2, 1) for t in code)), x)
     torch.testing.assert_close(whole.values, maps.values)
+
+
+def test_word_relevance_is_how_far_the_code_turns() -> None:
+    whole = SparseCode(torch.tensor([[0, 1]]), torch.tensor([[4.0, 3.0]]))
+    without = SparseCode(
+        torch.tensor([[0, 1], [0, 1], [2, 0], [3, 2]]), torch.tensor([[8.0, 6.0], [4.0, 0], [0, 4.0], [1, 1.0]])
+    )
+    torch.testing.assert_close(word_relevance(whole, without, 4), torch.tensor([0.0, 0.2, 0.2, 1.0]))

@@ -7,7 +7,7 @@ import { heatTable } from "./colormap.js";
 
 const SMOOTH_SIDE = 128; // pixels of an interpolated heatmap; the browser scales it from there
 const NAMED_SHARES = 2;
-const FAINTEST = 0.3; // how much a heatmap covers where it is 0: the picture stays recognisable there
+const FAINTEST = 0.12; // how much a heatmap covers where it is 0: the picture stays recognisable there
 
 /**
  * A picture whose heatmaps are still to come.
