@@ -1,6 +1,7 @@
 """What every answer goes through: a bound on the size of requests, security headers, the time it took."""
 
 import time
+from contextlib import suppress
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
@@ -51,14 +52,15 @@ class BodyLimit:
 
         async def watched(message: Message) -> None:
             nonlocal started
-            started = True
-            await send(message)
+            # The framework answers a body that broke off with an error of its own; ours says why.
+            if seen <= limit:
+                started = True
+                await send(message)
 
-        try:
+        with suppress(_TooManyBytes):
             await self._app(scope, counted, watched)
-        except _TooManyBytes:
-            if not started:
-                await self._refuse(scope, receive, send)
+        if seen > limit and not started:
+            await self._refuse(scope, receive, send)
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
         limit = self._max_bytes / 2**20

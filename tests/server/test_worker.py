@@ -2,10 +2,19 @@
 
 import asyncio
 import threading
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
 from server.worker import BusyError, DeviceWorker
+
+
+def run(scenario: Coroutine[Any, Any, Any]) -> Any:
+    """Run to the end on a thread of its own: Playwright leaves a running loop on the tests' thread."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, scenario).result()
 
 
 def test_jobs_run_one_at_a_time_on_one_thread() -> None:
@@ -15,7 +24,7 @@ def test_jobs_run_one_at_a_time_on_one_thread() -> None:
         worker.close()
         return names
 
-    assert len(set(asyncio.run(scenario()))) == 1
+    assert len(set(run(scenario()))) == 1
 
 
 def test_a_full_queue_refuses_and_recovers() -> None:
@@ -31,7 +40,7 @@ def test_a_full_queue_refuses_and_recovers() -> None:
         assert await worker.run(lambda: 7) == 7
         worker.close()
 
-    asyncio.run(scenario())
+    run(scenario())
 
 
 def test_a_job_beyond_its_deadline_is_given_up() -> None:
@@ -43,4 +52,4 @@ def test_a_job_beyond_its_deadline_is_given_up() -> None:
         gate.set()
         worker.close()
 
-    asyncio.run(scenario())
+    run(scenario())
