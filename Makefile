@@ -39,10 +39,14 @@ check: setup ## exactly what CI checks
 test: setup
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 
-bench: setup
-	$(BIN)/python -m benchmarks.demo
+bench: build ## every measurement of docs/benchmarks.md, about ten minutes; QUICK=--quick for a taste
+	$(BIN)/python -m benchmarks.drawing $(QUICK)
+	$(BIN)/python -m benchmarks.towers $(QUICK)
+	$(BIN)/python -m benchmarks.heatmaps --bundle $(BUNDLE) $(QUICK)
+	$(BIN)/python -m benchmarks.pages --bundle $(BUNDLE) $(QUICK)
+	$(BIN)/python -m benchmarks.build $(QUICK)
 
-docs: setup ## the screenshots of the README, from a running demo
+docs: build ## the screenshots of the README
 	$(BIN)/python -m docs.screenshots --bundle $(BUNDLE)
 
 clean:

@@ -1,12 +1,14 @@
 """`sparc-serve`: open a bundle and serve it."""
 
+import errno
+import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sparc_core.errors import SparcError
+from sparc_core.errors import InputError, SparcError
 
 if TYPE_CHECKING:
     from server.settings import Settings
@@ -35,16 +37,37 @@ def main(
 
 
 def serve(settings: "Settings") -> None:
-    """Open the bundle first, so that a bad one ends in one line, then serve until interrupted."""
+    """Take the port and open the bundle first, so that either problem ends in one line; then serve."""
     import uvicorn
 
     from server.app import create_app
     from server.explorer import Explorer
 
+    listening = _listen(settings.host, settings.port)
     explorer = Explorer(settings)
-    app = create_app(settings, explorer)
-    typer.echo(f"serving bundle {explorer.info().bundle_id} at http://{settings.host}:{settings.port}", err=True)
-    uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning")
+    server = uvicorn.Server(uvicorn.Config(create_app(settings, explorer), log_level="warning"))
+    port = listening.getsockname()[1]
+    typer.echo(f"serving bundle {explorer.info().bundle_id} at http://{settings.host}:{port}", err=True)
+    server.run(sockets=[listening])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 is any free one.
+
+    Raises:
+        InputError: The port is taken or the address is not one of this machine.
+    """
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen()
+    except OSError as error:
+        listening.close()
+        if error.errno == errno.EADDRINUSE:
+            raise InputError(f"port {port} is in use: choose another with --port") from None
+        raise InputError(f"cannot listen on {host}, port {port}: {error.strerror}") from None
+    return listening
 
 
 def _fail(message: str) -> None:

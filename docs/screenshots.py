@@ -1,0 +1,48 @@
+"""The pictures of the documentation, taken of the running demo: `python -m docs.screenshots --bundle PATH`."""
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from playwright.sync_api import Page, sync_playwright
+
+from benchmarks.pages import serving
+
+IMAGES_PATH = Path(__file__).parent / "images"
+FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking".split()
+WIDE, NARROW = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
+
+
+def take(page: Page, name: str, path: str, wait_for: str) -> None:
+    """Open a page, wait for an element, and keep what is on the screen."""
+    page.goto(path)
+    page.wait_for_selector(wait_for)
+    page.wait_for_load_state("networkidle")
+    page.screenshot(path=IMAGES_PATH / f"{name}.png")
+
+
+def main(bundle: Annotated[Path, typer.Option(help="The demo bundle.")] = Path("bundles/storybook")) -> None:
+    """Take the pictures, wide and narrow, light and dark."""
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        raise typer.BadParameter("no Chromium found: apt-get install chromium")
+    IMAGES_PATH.mkdir(exist_ok=True)
+    with serving(bundle) as (address, _), sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        light = browser.new_page(base_url=address, viewport=WIDE)
+        take(light, "gallery", "/?sort=purity", "#latents li")
+        frog = light.locator("#latents h2 a").first.get_attribute("href") or "/latents/0"
+        take(light, "latent", frog, "#histograms")
+        take(light, "caption", "/caption?q=a+penguin+and+a+fire+engine", "#status:has-text('pictures in')")
+        take(light, "retrieve", "/retrieve?q=a+red+balloon+at+night", "#status:has-text('hits in')")
+        dark = browser.new_page(base_url=address, viewport=WIDE, color_scheme="dark")
+        take(dark, "caption-dark", "/caption?q=a+cat+in+the+snow", "#status:has-text('pictures in')")
+        phone = browser.new_page(base_url=address, viewport=NARROW)
+        take(phone, "caption-narrow", "/caption?q=a+cat+in+the+snow", "#status:has-text('pictures in')")
+        take(phone, "latent-narrow", frog, "#histograms")
+        browser.close()
+
+
+if __name__ == "__main__":
+    typer.run(main)
