@@ -19,7 +19,7 @@ from server.schemas import (
     StreamInfo,
     Upload,
 )
-from server.services.heatmaps import Heatmaps, Plan
+from server.services.heatmaps import Heatmaps, Plan, PlannedPicture
 from server.services.items import Items
 from server.services.latents import Latents
 from server.services.retrieval import Retriever
@@ -122,6 +122,8 @@ class Explorer:
         """Read a caption and choose its pictures."""
         return await self.worker.run(partial(self.heatmaps.plan, request))
 
-    async def heatmap_chunk(self, plan: Plan, pictures: list) -> tuple[list[PictureHeatmaps], dict[str, float]]:
+    async def heatmap_chunk(
+        self, plan: Plan, pictures: list[PlannedPicture]
+    ) -> tuple[list[PictureHeatmaps], dict[str, float]]:
         """Heatmaps of some of a plan's pictures."""
         return await self.worker.run(partial(self.heatmaps.chunk, plan, pictures))

@@ -25,12 +25,19 @@ UPLOAD = "upload"  # the item id under which an upload's heatmaps are sent
 _CHUNKS = (1, 3, 4)
 
 
+class PlannedPicture(NamedTuple):
+    """A picture to look at: its item id, and the picture itself where it is an upload."""
+
+    item_id: str
+    picture: Image.Image | None = None
+
+
 class Plan(NamedTuple):
     """A request made ready: what was read, and the pictures to look at."""
 
     reading: CaptionReading
     code: SparseCode
-    pictures: list[tuple[str, Image.Image | None]]  # item id, and the picture where it is an upload
+    pictures: list[PlannedPicture]
     streams: list[str]
 
 
@@ -72,7 +79,7 @@ class Heatmaps:
         )
         return Plan(answer, reading.code, pictures, streams)
 
-    def chunks(self, plan: Plan) -> Iterator[list[tuple[str, Image.Image | None]]]:
+    def chunks(self, plan: Plan) -> Iterator[list[PlannedPicture]]:
         """The plan's pictures in the pieces that `chunk` takes."""
         start = 0
         for i in range(len(plan.pictures)):
@@ -82,9 +89,7 @@ class Heatmaps:
             yield plan.pictures[start : start + size]
             start += size
 
-    def chunk(
-        self, plan: Plan, pictures: list[tuple[str, Image.Image | None]]
-    ) -> tuple[list[PictureHeatmaps], dict[str, float]]:
+    def chunk(self, plan: Plan, pictures: list[PlannedPicture]) -> tuple[list[PictureHeatmaps], dict[str, float]]:
         """Heatmaps of some pictures in all streams of the plan, and the milliseconds per step."""
         begun = time.perf_counter()
         loaded = [picture or self._items.picture(item_id) for item_id, picture in pictures]
@@ -136,18 +141,16 @@ class Heatmaps:
             if parts[slot] > 0
         ]
 
-    def _pictures(
-        self, request: HeatmapRequest, query: QueryCode, streams: list[str]
-    ) -> list[tuple[str, Image.Image | None]]:
+    def _pictures(self, request: HeatmapRequest, query: QueryCode, streams: list[str]) -> list[PlannedPicture]:
         if request.upload_id is not None:
-            return [(UPLOAD, self._uploads.get(request.upload_id))]
+            return [PlannedPicture(UPLOAD, self._uploads.get(request.upload_id))]
         if request.item_ids is not None:
             for item_id in request.item_ids:
                 self._bundle.items.row_of(item_id)
-            return [(item_id, None) for item_id in request.item_ids]
+            return [PlannedPicture(item_id) for item_id in request.item_ids]
         scores = np.mean([self._retriever.scores(query, stream) for stream in streams], axis=0)
         rows = strongest(scores, request.n_items).rows
-        return [(item.item_id, None) for item in self._bundle.items.take(rows)]
+        return [PlannedPicture(item.item_id) for item in self._bundle.items.take(rows)]
 
     def _caption(self, item_id: str) -> str | None:
         if item_id == UPLOAD:
