@@ -46,9 +46,14 @@ async def _domain_error(request: Request, error: Exception) -> Response:
 async def _invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    field = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))
-    message = f"{field}: {first['msg']}" if field else str(first["msg"])
-    if first["type"] == "string_too_short":
+    field = ".".join(str(part) for part in first["loc"][1:])
+    problem = str(first["msg"]).removeprefix("Value error, ")
+    message = f"{field}: {problem}" if field else problem
+    if first["type"] == "json_invalid":
+        field, message = "", "the body of the request is not valid JSON"
+    elif first["type"] == "model_attributes_type":
+        message = "the body of the request is no JSON object: send one, with content-type application/json"
+    elif first["type"] == "string_too_short":
         message = f"{field} is empty: type at least one word"
     elif first["type"] == "string_too_long":
         seen = len(first["input"])

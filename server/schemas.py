@@ -85,7 +85,7 @@ class LatentStream(Wire):
     density: Share  # share of items on which it is active
     mean_activation: float  # over the items on which it is active
     max_activation: float
-    purity: Share | None  # share of its 20 strongest items that carry its best label; null where it is dead
+    purity: Share | None  # share of its 20 strongest items (5 in small corpora) with its best label; null if too few
     label: str | None
 
 

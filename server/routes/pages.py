@@ -99,10 +99,10 @@ def error_page(request: Request, status: int, error: ErrorDetail) -> HTMLRespons
 @router.get("/")
 def gallery(
     request: Request,
-    query: str = "",
+    query: Annotated[str, Query(max_length=200)] = "",
     sort: LatentSort = LatentSort.alignment,
     alive: AliveFilter = "",
-    cursor: str | None = None,
+    cursor: Annotated[str | None, Query(max_length=40)] = None,
 ) -> HTMLResponse:
     """The latents, searched, filtered and sorted."""
     explorer = _explorer(request)

@@ -26,6 +26,7 @@ from sparc_core.retrieval import QueryCode
 N_STRIP = 6
 N_CAPTIONS = 2
 N_BINS = 24
+_MOST_DIGITS = 9  # of a latent's number or a cursor
 _ALIVE = {"all": Alive.alive, "some": Alive.mixed, "none": Alive.dead}
 
 
@@ -51,6 +52,8 @@ class Latents:
         if alive is not None:
             matching = matching[self._alive[matching] == alive.value]
         matching = matching[self._order(sort, matching)]
+        if start and start >= len(matching):
+            raise InputError(f'cursor "{cursor}" is beyond the last of {len(matching)} latents: start without a cursor')
         shown = matching[start : start + limit]
         more = str(start + limit) if start + limit < len(matching) else None
         summaries = [self.summary(int(latent)) for latent in shown]
@@ -133,12 +136,13 @@ class Latents:
         return [f"{name} {table.label[latent] or ''}".lower() for latent, name in enumerate(table.name)]
 
     def _matching(self, query: str) -> np.ndarray:
-        wanted = query.strip().lower()
+        wanted = query.strip().strip("\"'“”").strip().lower()
         if not wanted:
             return np.arange(len(self._table))
-        if wanted.removeprefix("#").isdecimal():
-            latent = int(wanted.removeprefix("#"))
-            return np.array([latent] if latent < len(self._table) else [], np.int64)
+        number = wanted.removeprefix("#")
+        if number.isdecimal():
+            known = len(number) <= _MOST_DIGITS and int(number) < len(self._table)
+            return np.array([int(number)] if known else [], np.int64)
         words = wanted.split()
         return np.array([i for i, text in enumerate(self._searchable) if all(w in text for w in words)], np.int64)
 
@@ -199,8 +203,8 @@ def _optional(value: float) -> float | None:
 
 
 def _position(cursor: str | None) -> int:
-    if cursor is None:
+    if not cursor:
         return 0
-    if not cursor.isdecimal() or len(cursor) > 12:
+    if not cursor.isdecimal() or len(cursor) > _MOST_DIGITS:
         raise InputError(f'cursor "{cursor[:40]}" is not one that this service gave: start without a cursor')
     return int(cursor)

@@ -32,6 +32,9 @@ def to_rgb(picture: Image.Image) -> Image.Image:
     """The picture in RGB, transparency laid on white."""
     if picture.mode == "RGB":
         return picture
+    if picture.mode == "I" or picture.mode.startswith("I;16"):
+        # Pillow would clip 16 bits to 255, which makes nearly everything white.
+        return Image.fromarray((np.asarray(picture).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8)).convert("RGB")
     if "transparency" in picture.info or picture.mode in ("RGBA", "LA", "PA"):
         page = Image.new("RGBA", picture.size, "white")
         page.alpha_composite(picture.convert("RGBA"))

@@ -10,6 +10,8 @@ from PIL import Image
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 ALL_MAPS = 2 * 12
+LONG_WORD = 400 * "w"
+PATHS = ["/", "/latents/3", "/caption?q=a+cat", f"/caption?q={LONG_WORD}", "/retrieve?q=a+cat", "/items/s000001"]
 
 
 def picture() -> bytes:
@@ -158,7 +160,7 @@ def test_with_keys_alone(page: Any) -> None:
     assert not page.evaluate("document.querySelector('dialog').open")
 
 
-@pytest.mark.parametrize("path", ["/", "/latents/3", "/caption?q=a+cat", "/retrieve?q=a+cat", "/items/s000001"])
+@pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("width", [390, 1280])
 def test_pages_fit_their_screen(page: Any, path: str, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 844})

@@ -94,7 +94,12 @@ def test_filters_count_and_search_by_name_and_number(client: TestClient) -> None
     assert wanted.id in [latent["id"] for latent in found]
     by_number = client.get("/api/v1/latents", params={"query": f"#{wanted.id}"}).json()["latents"]
     assert [latent["id"] for latent in by_number] == [wanted.id]
-    assert client.get("/api/v1/latents", params={"query": "no such name anywhere"}).json()["total"] == 0
+    quoted = client.get("/api/v1/latents", params={"query": f'"{wanted.name}"', "limit": 200}).json()["latents"]
+    assert quoted == found
+    for nothing in ("no such name anywhere", "#64", "9" * 200):
+        assert client.get("/api/v1/latents", params={"query": nothing}).json()["total"] == 0
+    assert client.get("/", params={"query": "9" * 200}).status_code == 200
+    assert client.get("/", params={"query": "9" * 5000}, headers={"accept": "text/html"}).status_code == 422
 
 
 def test_a_latent_agrees_with_the_codes(client: TestClient, bundle: Bundle) -> None:

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 def serve(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "server.cli", *arguments],
+        [sys.executable, "-m", "server.cli", "--port", "0", *arguments],
         cwd=ROOT,
         env={**os.environ, **environment},
         capture_output=True,

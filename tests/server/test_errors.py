@@ -27,6 +27,7 @@ BAD_REQUESTS = [
     ("GET", "/api/v1/latents?sort=beauty", {}, 422, "invalid_request"),
     ("GET", "/api/v1/latents?alive=undead", {}, 422, "invalid_request"),
     ("GET", "/api/v1/latents?cursor=abc", {}, 422, "invalid_input"),
+    ("GET", "/api/v1/latents?cursor=999999", {}, 422, "invalid_input"),
     ("GET", "/api/v1/items/nobody", {}, 404, "item_not_found"),
     ("GET", "/api/v1/items/nobody/image", {}, 404, "item_not_found"),
     ("GET", "/api/v1/items/s000000/image?size=100000", {}, 422, "invalid_request"),
@@ -73,6 +74,13 @@ def test_messages_say_what_was_seen_and_expected(client: TestClient) -> None:
     assert empty.message == "text is empty: type at least one word"
     _, huge = error_of(client, "POST", "/api/v1/uploads", files={"file": huge_png()})
     assert huge.message.startswith("the picture has 20,000 x 20,000 pixels, at most 40 million are accepted")
+    headers = {"content-type": "application/json"}
+    _, broken = error_of(client, "POST", "/api/v1/retrieve", content=b"{", headers=headers)
+    assert broken.message == "the body of the request is not valid JSON"
+    _, nothing = error_of(client, "POST", "/api/v1/retrieve", json={})
+    assert nothing.message == "name exactly one of text, item_id and upload_id"
+    _, long_query = error_of(client, "GET", "/api/v1/latents?query=" + "x" * 201)
+    assert long_query.message == "query has 201 characters, at most 200 are read: shorten it"
     _, misspelt = error_of(client, "POST", "/api/v1/heatmaps", json={"caption": "a", "n_itmes": 3})
     assert misspelt.detail["field"] == "n_itmes"
 

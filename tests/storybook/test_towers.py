@@ -3,6 +3,7 @@
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -15,6 +16,7 @@ from index_build.storybook.scene import random_scene
 from index_build.storybook.world import OBJECTS
 from sparc_core.backbones import ImageBackbone, TextBackbone, load_backbone
 from sparc_core.backbones.compact_tokenizer import CompactTokenizer
+from sparc_core.backbones.pictures import to_rgb
 from sparc_core.backbones.storybook import TOWERS_PATH, load_storybook
 from sparc_core.errors import InputError
 from sparc_core.model import normalize
@@ -94,6 +96,13 @@ def test_pictures_of_any_mode_and_size_become_inputs() -> None:
     x = dino.preprocess([Image.new(mode, (3 + i, 50)) for i, mode in enumerate(modes)])
     assert x.shape == (len(modes), 3, 112, 112)
     assert x.isfinite().all()
+
+
+def test_sixteen_bits_are_scaled_not_clipped() -> None:
+    grey = np.linspace(0, 255, 64, dtype=np.uint8)[None].repeat(8, 0)
+    sixteen = Image.fromarray(grey.astype(np.uint16) * 257)
+    assert sixteen.mode == "I;16"
+    assert np.array_equal(np.asarray(to_rgb(sixteen))[..., 0], grey)
 
 
 def test_unknown_or_incomplete_towers_are_named(tmp_path: Path) -> None:

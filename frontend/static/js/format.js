@@ -1,5 +1,7 @@
 // Numbers for people; the twins of the filters in server/routes/pages.py.
 
+import { streamTitle } from "./bundle.js";
+
 const SMALLEST_SHARE = 1e-4;
 
 /** "0.31%", "3.1%", "41%". */
@@ -32,7 +34,7 @@ export function duration(milliseconds) {
 /** "1.24 s (text 12 ms, heads 640 ms)" from named times; without a `total` the steps are added up. */
 export function timing({ total, ...steps }) {
   total ??= Object.values(steps).reduce((sum, value) => sum + value, 0);
-  const parts = Object.entries(steps).map(([name, value]) => `${name.replaceAll("_", " ")} ${duration(value)}`);
+  const parts = Object.entries(steps).map(([name, value]) => `${streamTitle(name)} ${duration(value)}`);
   return duration(total) + (parts.length ? ` (${parts.join(", ")})` : "");
 }
 

@@ -9,9 +9,10 @@ export function announce(text, { busy = false } = {}) {
   line.toggleAttribute("data-busy", busy);
 }
 
-/** An error with a way out. @param {Error} error @param {() => void} [retry] */
+/** An error with a way out; no retry where the same request would fail again. @param {Error} error @param {() => void} [retry] */
 export function troubleBox(error, retry) {
-  const button = retry && el("button", { class: "button", type: "button", on: { click: retry } }, "Try again");
+  const hopeless = error.status >= 400 && error.status < 500;
+  const button = retry && !hopeless && el("button", { class: "button", type: "button", on: { click: retry } }, "Try again");
   return el("div", { class: "trouble", role: "alert" }, el("p", {}, error.message), button);
 }
 

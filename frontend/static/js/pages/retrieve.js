@@ -74,8 +74,11 @@ async function useFile(file) {
 /** Answers the state in the address; whatever was under way is given up. */
 async function run() {
   const wanted = state();
-  if (wanted.upload && !sentPicture(wanted.upload)) {
-    history.replaceState(null, "", location.pathname);
+  const lost = wanted.upload && !sentPicture(wanted.upload);
+  if (lost) {
+    const address = new URL(location);
+    address.searchParams.delete("upload");
+    history.replaceState(null, "", address);
     wanted.upload = "";
   }
   const signal = restart();
@@ -84,7 +87,11 @@ async function run() {
   const name = wanted.q ? `“${wanted.q}”` : wanted.item ? `like ${wanted.item}` : wanted.upload ? "like your picture" : "";
   document.title = `Retrieve ${name}`.trim() + " · SPARC Explorer";
   showSubject(wanted, null);
-  if (!name) return clear();
+  if (!name) {
+    clear();
+    if (lost) announce("Your picture was kept by the page that sent it: choose it again.");
+    return;
+  }
   find("primer")?.remove();
   announce("Searching", { busy: true });
   try {
