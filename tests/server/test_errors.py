@@ -12,7 +12,7 @@ def error_of(client: TestClient, method: str, path: str, **kwargs: object) -> tu
     detail = schemas.ErrorBody.model_validate(answer.json()).error
     assert "Traceback" not in answer.text
     assert ".py" not in detail.message
-    assert "/" not in detail.message.replace(path, "").replace("image/", "").replace("GIF or", "")
+    assert "/" not in detail.message.replace(path, "").replace("application/json", "").replace("GIF or", "")
     assert len(detail.message) < 300
     return answer.status_code, detail
 
