@@ -26,7 +26,7 @@ from sparc_core.attribution import caption_heatmaps, relevance
 from sparc_core.bundle import Bundle
 from sparc_core.model import normalize
 
-SEED = 77_001  # not the one that smoothing was chosen on
+SEED = 990_113  # looked at once, after every choice was made
 DRAWN = 224
 BATCH = 20
 IMAGE_STREAMS = ("clip_img", "dino")
@@ -162,7 +162,7 @@ def main(
 ) -> None:
     """Accuracy and speed of caption heatmaps."""
     towers = Towers(Bundle.open(bundle), torch.device("cpu"))
-    report("caption heatmaps", {**accuracy(towers, 60 if quick else 300), **speed(bundle, 5 if quick else 15)})
+    report("caption heatmaps", {**accuracy(towers, 60 if quick else 600), **speed(bundle, 5 if quick else 15)})
 
 
 if __name__ == "__main__":
