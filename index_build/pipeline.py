@@ -123,7 +123,7 @@ class _Builder:
         corpus, storybook = dict(self.corpus.settings), ("index_build.corpus", "index_build.storybook")
         loader = f"{self.loader.__module__}.{self.loader.__qualname__}"
         features = {"streams": dict(self.recipe.streams), "loader": loader}
-        towers = ("index_build.features", "sparc_core.backbones")
+        towers = ("index_build.features", "sparc_core.backbones", "sparc_core.model")
         training = ("index_build.training", "index_build.trainer", "index_build.resampling", "index_build.dead_latents")
         sparc = ("sparc_core.model", "sparc_core.selection", "sparc_core.sparse", "sparc_core.losses")
         statistics = ("index_build.statistics", "index_build.naming", "index_build.layout", "sparc_core.metrics")
