@@ -6,7 +6,7 @@ these functions.
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
@@ -14,6 +14,8 @@ from jaxtyping import Bool, Float, Int, Shaped
 from sparc_core.errors import InputError, ShapeError
 
 PURE_SHARE = 0.8
+Ties = Literal["against", "sorted"]
+"""How equal scores rank; see `ranks`."""
 
 
 class Liveness(NamedTuple):
@@ -36,15 +38,45 @@ class Purity(NamedTuple):
     share: Float[np.ndarray, " l"]
 
 
-def ranks(scores: Float[np.ndarray, "q n"]) -> Int[np.ndarray, " q"]:
-    """Rank of item i for query i, from 1, in a row of scores where more is better; ties count against it.
+class RetrievalMetrics(NamedTuple):
+    """How well queries find their own items.
+
+    Attributes:
+        recall_at_1: Share of the queries whose own item ranks first, 0 to 1.
+        recall_at_5: Among the first 5.
+        recall_at_10: Among the first 10.
+        median_rank: From 1; the lower middle one of an even number of queries, as published.
+        mean_reciprocal_rank: Mean of 1 / rank.
+    """
+
+    recall_at_1: float
+    recall_at_5: float
+    recall_at_10: float
+    median_rank: int
+    mean_reciprocal_rank: float
+
+
+def ranks(scores: Float[np.ndarray, "q n"], ties: Ties = "against") -> Int[np.ndarray, " q"]:
+    """Rank of item i for query i, from 1, in a row of scores where more is better.
+
+    Args:
+        scores: Of query i with every item; item i is its own.
+        ties: "against" ranks the own item behind every item that scores the same: the honest choice, since codes that
+            share no latent all score exactly 0, and a model must not win by the order of its items. "sorted" is the
+            published evaluation: equal scores stay where torch's unstable sort leaves them. That order is arbitrary,
+            means nothing and may change with torch; use it only to compare with published numbers.
 
     Raises:
         ShapeError: There are more queries than items.
+        InputError: A score is NaN, which ranks nowhere.
     """
     n_queries, n_items = scores.shape
     if n_queries > n_items:
         raise ShapeError(f"scores have {n_queries} queries for {n_items} items: query i belongs to item i")
+    if np.isnan(scores).any():
+        raise InputError("a score is NaN: score finite features or codes only")
+    if ties == "sorted":
+        return _sorted_ranks(scores)
     own = scores[np.arange(n_queries), np.arange(n_queries)]
     result: Int[np.ndarray, " q"] = (scores >= own[:, None]).sum(1)
     return result
@@ -55,6 +87,29 @@ def recall_at_k(scores: Float[np.ndarray, "q n"], k: int) -> float:
     if k < 1:
         raise InputError(f"k is {k}: recall needs at least 1")
     return float((ranks(scores) <= k).mean())
+
+
+def retrieval_metrics(scores: Float[np.ndarray, "q n"], ties: Ties = "against") -> RetrievalMetrics:
+    """Recall at 1, 5 and 10, median rank and mean reciprocal rank of item i for query i.
+
+    The published evaluation gives per-stream codes of both sides, made with "local" selection, three kinds of scores,
+    all cosines: *latent*, a source's codes with a target's codes; *cross-reconstruction*, the target's features decoded
+    from the source's codes with the target's true features; *self-reconstruction*, the same within one stream.
+
+    Args:
+        scores: Of query i with every item; more is better.
+        ties: As in `ranks`; "sorted" gives the published numbers.
+
+    Raises:
+        ShapeError: There is no query, or there are more queries than items.
+        InputError: A score is NaN.
+    """
+    found = ranks(scores, ties)
+    if not len(found):
+        raise ShapeError(f"scores have shape {list(scores.shape)}: at least one query is needed")
+    at_1, at_5, at_10 = (float((found <= k).mean()) for k in (1, 5, 10))
+    median = int(np.sort(found)[(len(found) - 1) // 2])
+    return RetrievalMetrics(at_1, at_5, at_10, median, float((1 / found).mean()))
 
 
 def cosine_scores(queries: Float[np.ndarray, "q l"], items: Float[np.ndarray, "n l"]) -> Float[np.ndarray, "q n"]:
@@ -165,6 +220,15 @@ def label_matrix(items: Sequence[Sequence[str]], names: Sequence[str]) -> Bool[n
             if name in column:
                 matrix[row, column[name]] = True
     return matrix
+
+
+def _sorted_ranks(scores: Float[np.ndarray, "q n"]) -> Int[np.ndarray, " q"]:
+    """Ranks by where the published evaluation's sort puts each query's own item."""
+    import torch  # only here: the rest of the module is numpy
+
+    order = torch.tensor(scores).argsort(dim=1, descending=True).numpy()
+    result: Int[np.ndarray, " q"] = (order == np.arange(len(scores))[:, None]).argmax(1) + 1
+    return result
 
 
 def _unit(rows: Shaped[np.ndarray, "n l"]) -> Float[np.ndarray, "n l"]:

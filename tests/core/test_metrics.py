@@ -28,6 +28,34 @@ def test_queries_without_an_item_are_refused() -> None:
         metrics.recall_at_k(np.zeros((1, 1)), 0)
 
 
+def test_ties_against_the_query_or_as_they_are_sorted() -> None:
+    scores = np.zeros((4, 4), np.float32)
+    scores[0, 2], scores[1, 1] = 1, 1
+    assert metrics.ranks(scores).tolist() == [4, 1, 4, 4]
+    ranks = metrics.ranks(scores, ties="sorted")
+    assert (ranks <= [4, 1, 4, 4]).all()
+    assert ranks[0] >= 2
+    distinct = np.random.default_rng(0).permuted(np.tile(np.arange(50.0), (20, 1)), axis=1)
+    assert metrics.ranks(distinct, ties="sorted").tolist() == metrics.ranks(distinct).tolist()
+
+
+def test_retrieval_metrics_by_hand() -> None:
+    scores = -np.abs(np.arange(12.0) - [[0], [3], [10], [7]])  # query i likes item 0, 3, 10, 7 best
+    assert metrics.ranks(scores).tolist() == [1, 5, 10, 9]
+    found = metrics.retrieval_metrics(scores)
+    assert found[:4] == (0.25, 0.5, 1.0, 5)  # of ranks 1, 5, 9, 10 the lower middle one is 5
+    assert found.mean_reciprocal_rank == pytest.approx((1 + 1 / 5 + 1 / 10 + 1 / 9) / 4)
+    assert metrics.retrieval_metrics(scores[:3]).median_rank == 5
+    with pytest.raises(ShapeError, match=r"shape \[0, 12\]: at least one query"):
+        metrics.retrieval_metrics(scores[:0])
+
+
+@pytest.mark.parametrize("ties", ["against", "sorted"])
+def test_nan_ranks_nowhere(ties: metrics.Ties) -> None:
+    with pytest.raises(InputError, match="a score is NaN"):
+        metrics.ranks(np.array([[0.1, np.nan], [0.2, 0.3]]), ties)
+
+
 def test_code_scores_are_cosines_and_empty_codes_score_nothing() -> None:
     queries = np.array([[1, 0], [0, 1]]), np.array([[3.0, 4.0], [0.0, 0.0]], np.float32)
     scores = metrics.code_scores(*queries, LATENTS, ACTIVATIONS, 4)
