@@ -1,11 +1,9 @@
-"""`sparc-build`: builds, checks and describes bundles.
+"""`sparc-build`: trains SPARC, builds, checks and describes bundles.
 
 Errors of the user's or the disk's making are one line on stderr and exit code 2. Heavy libraries are imported by the
 command that needs them, so `--help` and `info` answer at once and worker processes start quickly.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -13,14 +11,19 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from index_build.command_errors import one_line_errors
+from index_build.train_command import train
 from sparc_core.bundle import Bundle, Manifest
-from sparc_core.errors import SparcError
 
 app = typer.Typer(
-    name="sparc-build", help="Build, check and describe SPARC bundles.", no_args_is_help=True, add_completion=False
+    name="sparc-build",
+    help="Train SPARC; build, check and describe bundles.",
+    no_args_is_help=True,
+    add_completion=False,
 )
+app.command()(train)
 _console = Console()
-_errors = Console(stderr=True)
+_RERUN = "run the same command again to go on from here"
 _BundlePath = Annotated[Path, typer.Argument(help="The bundle's folder.", metavar="PATH")]
 
 
@@ -33,13 +36,13 @@ def demo(
     seed: Annotated[int, typer.Option(min=0, help="Fixes scenes, captions and training.")] = 0,
 ) -> None:
     """Build the storybook bundle: draw, extract features, train SPARC, index, publish."""
-    with _one_line_errors():
+    with one_line_errors(_RERUN):
         from index_build.corpus import StorybookCorpus
 
         corpus = StorybookCorpus(train_items, test_items, seed)
         from index_build.display import RichDisplay, times_table
         from index_build.pipeline import Recipe, build_bundle
-        from index_build.training_options import TrainingOptions
+        from index_build.training.options import TrainingOptions
 
         recipe = Recipe(TrainingOptions.storybook(seed=seed))
         with RichDisplay(_console) as display:
@@ -51,7 +54,7 @@ def demo(
 @app.command()
 def verify(path: _BundlePath) -> None:
     """Check every file of a bundle against its hash, and that its arrays, tables and indexes open and fit together."""
-    with _one_line_errors():
+    with one_line_errors(_RERUN):
         from index_build.verification import verify_bundle
 
         bundle = verify_bundle(path)
@@ -61,21 +64,9 @@ def verify(path: _BundlePath) -> None:
 @app.command()
 def info(path: _BundlePath) -> None:
     """Say what a bundle holds and what was measured."""
-    with _one_line_errors():
+    with one_line_errors(_RERUN):
         manifest = Bundle.open(path).manifest
         _console.print(_info_table(manifest))
-
-
-@contextmanager
-def _one_line_errors() -> Iterator[None]:
-    try:
-        yield
-    except SparcError as error:
-        _errors.print(f"error: {error}", highlight=False, markup=False, soft_wrap=True)
-        raise typer.Exit(2) from None
-    except KeyboardInterrupt:
-        _errors.print("interrupted: run the same command again to go on from here", highlight=False, soft_wrap=True)
-        raise typer.Exit(130) from None
 
 
 def _info_table(manifest: Manifest) -> Table:

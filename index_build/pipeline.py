@@ -18,13 +18,15 @@ import pyarrow as pa
 from index_build.codes import FOLDERS, write_all_codes
 from index_build.corpus import Corpus
 from index_build.evaluation import evaluate
+from index_build.feature_store import FeatureStore
 from index_build.features import BackboneLoader, read_features, write_features
 from index_build.media import media_name, write_media
 from index_build.statistics import CorpusFacts, corpus_facts, latent_table
 from index_build.steps import Display, SilentDisplay, Step, StepContext, StepResult, locked, run_steps
 from index_build.threads import one_thread
-from index_build.training import TrainingProgress, train_sparc
-from index_build.training_options import TrainingOptions
+from index_build.training.options import TrainingOptions
+from index_build.training.progress import TrainingProgress
+from index_build.training.run import train_sparc
 from index_build.workers import n_cores
 from sparc_core import __version__
 from sparc_core.backbones import load_backbone
@@ -124,7 +126,7 @@ class _Builder:
         loader = f"{self.loader.__module__}.{self.loader.__qualname__}"
         features = {"streams": dict(self.recipe.streams), "loader": loader}
         towers = ("index_build.features", "sparc_core.backbones", "sparc_core.model")
-        training = ("index_build.training", "index_build.trainer", "index_build.resampling", "index_build.dead_latents")
+        training = ("index_build.training", "index_build.feature_store")
         sparc = ("sparc_core.model", "sparc_core.selection", "sparc_core.sparse", "sparc_core.losses")
         statistics = ("index_build.statistics", "index_build.naming", "index_build.layout", "sparc_core.metrics")
         evaluation = {"shared_spaces": [list(pair) for pair in self.recipe.shared_spaces]}
@@ -190,12 +192,12 @@ class _Builder:
 
     def _training(self, step: StepContext) -> None:
         train_rows = self._items(step).rows_of_split("train")
-        features = {stream: rows[train_rows] for stream, rows in self._read_features(step).items()}
+        features = FeatureStore.of(self._read_features(step)).subset(train_rows)
 
         def report(progress: TrainingProgress) -> None:
             step.report(progress.step, progress.n_steps)
 
-        model = train_sparc(features, self.recipe.training, step.folder / "run", report)
+        model = train_sparc(features, self.recipe.training, step.folder / "run", [report])
         step.bundle.mkdir(exist_ok=True)
         save_sparc(model, step.bundle / "sparc.safetensors")
 

@@ -2,7 +2,7 @@
 
 Tensors are named `<stream>.<weight>`; the configuration and the caller's metadata are JSON in the file's header, under
 the single key "sparc" (several keys would be written in any order, and equal models must be equal bytes). Files are
-written whole or not at all. Training's own state uses the same file format (`index_build.training_state`).
+written whole or not at all. Training's own state uses the same file format (`index_build.training.state`).
 """
 
 import json

@@ -1,21 +1,41 @@
 """The SPARC loss: own reconstruction, cross-reconstruction, and AuxK for dead latents.
 
 Loss = mean over streams of NMSE + cross_loss_coef * mean over ordered pairs of NMSE + auxk_coef * mean over streams of
-AuxK. Pure functions of tensors; which latents are dead is the trainer's knowledge (`index_build.dead_latents`).
+AuxK. Pure functions of tensors; which latents are dead is known to the trainer (`index_build.training.dead_latents`).
 
 Source: SPARC (arXiv 2507.06265), section 3; AuxK after Gao et al. 2024 (arXiv 2406.04093).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
-from sparc_core.model import CrossPair, Sparc, SparcOutput
-from sparc_core.selection import select_dead
-from sparc_core.sparse import decode
+from sparc_core.model import CrossPair
+
+Average = Callable[[Tensor], Tensor]
+
+
+def _unchanged(value: Tensor) -> Tensor:
+    return value
+
+
+class Decoded(NamedTuple):
+    """What a batch's codes decode to; every entry takes gradients.
+
+    Attributes:
+        reconstructions: Of each stream from its own code, [b d].
+        cross_reconstructions: Of each target from every other stream's code, [b d_target].
+        auxiliary: Per stream, what its dead latents make of the features, without pre-bias; None where none is dead.
+        pre_biases: Per stream, [d].
+    """
+
+    reconstructions: Mapping[str, Tensor]
+    cross_reconstructions: Mapping[CrossPair, Tensor]
+    auxiliary: Mapping[str, Tensor | None]
+    pre_biases: Mapping[str, Tensor]
 
 
 class SparcLoss(NamedTuple):
@@ -49,87 +69,85 @@ def unexplained(
 def auxk_nmse(
     x: Float[Tensor, "b d"],
     reconstruction: Float[Tensor, "b d"],
-    logits: Float[Tensor, "b l"],
-    dead: Bool[Tensor, " l"],
-    auxk: int,
-    dictionary: Float[Tensor, "l d"],
+    auxiliary: Float[Tensor, "b d"] | None,
     pre_bias: Float[Tensor, " d"],
 ) -> Float[Tensor, ""]:
-    """Published AuxK: dead latents and the pre-bias reconstruct the residual plus the (detached) pre-bias."""
+    """Published AuxK: dead latents and the pre-bias reconstruct the residual plus the (detached) pre-bias.
+
+    Args:
+        x: What went in.
+        reconstruction: Its own reconstruction; takes no gradient from here.
+        auxiliary: What the dead latents make, without pre-bias; None while nothing is dead.
+        pre_bias: The stream's.
+    """
     residual = x - reconstruction.detach() + pre_bias.detach()
-    return nmse(decode(select_dead(logits, dead, auxk), dictionary, pre_bias), residual)
+    return nmse(pre_bias if auxiliary is None else auxiliary + pre_bias, residual)
 
 
 def auxk_unexplained(
     x: Float[Tensor, "b d"],
     reconstruction: Float[Tensor, "b d"],
-    logits: Float[Tensor, "b l"],
-    dead: Bool[Tensor, " l"],
-    auxk: int,
-    dictionary: Float[Tensor, "l d"],
+    auxiliary: Float[Tensor, "b d"] | None,
+    average: Average = _unchanged,
 ) -> Float[Tensor, ""]:
     """AuxK relative to the residual's own size, for a pre-bias far from zero, which would drown it in `auxk_nmse`.
 
-    0 while nothing is dead.
+    Arguments as there; `average` as in `sparc_loss`. 0 while nothing is dead.
     """
-    if not dead.any():
+    if auxiliary is None:
         return x.new_zeros(())
     residual = x - reconstruction.detach()
-    return unexplained(decode(select_dead(logits, dead, auxk), dictionary, None), residual, residual.square().mean())
+    return unexplained(auxiliary, residual, average(residual.square().mean()))
 
 
 def sparc_loss(
-    model: Sparc,
     features: Mapping[str, Float[Tensor, "b d"]],
-    output: SparcOutput,
-    dead: Mapping[str, Bool[Tensor, " l"]],
+    decoded: Decoded,
     *,
-    auxk: int,
     auxk_coef: float,
     cross_loss_coef: float,
     variance: Mapping[str, Float[Tensor, ""]] | None = None,
+    average: Average = _unchanged,
 ) -> SparcLoss:
     """Weigh one pass's errors into one number.
 
     Args:
-        model: Gives AuxK its dictionaries.
         features: What went in, L2-normalised, per stream.
-        output: What `model(features)` returned.
-        dead: Which latents count as dead in each stream.
-        auxk: How many dead latents may explain a residual.
+        decoded: What came out.
         auxk_coef, cross_loss_coef: Weights of the two terms.
         variance: Mean square of each stream's features about their mean. None measures every row against its own
             square (published); given, errors are shares of the variance, so streams whose features lie close together
             count as much as those that spread.
+        average: Where a batch is shared out among processes, the mean of a number over all of it. The terms returned
+            are of the rows given; they average to those of the whole batch.
 
     Returns:
         Terms and total. As published, the total leaves AuxK out where its mean is not positive (or not a number).
     """
     reconstruction: dict[str, Tensor] = {}
     auxiliary: dict[str, Tensor] = {}
-    for stream in output.codes:
-        x, own, logits, unused = features[stream], output.reconstructions[stream], output.logits[stream], dead[stream]
-        weights = model.autoencoder(stream)
+    for stream, own in decoded.reconstructions.items():
+        x, dead_part = features[stream], decoded.auxiliary[stream]
         reconstruction[stream] = _error(own, x, stream, variance)
         if variance is None:
-            auxiliary[stream] = auxk_nmse(x, own, logits, unused, auxk, weights.dictionary, weights.pre_bias)
+            auxiliary[stream] = auxk_nmse(x, own, dead_part, decoded.pre_biases[stream])
         else:
-            auxiliary[stream] = auxk_unexplained(x, own, logits, unused, auxk, weights.dictionary)
+            auxiliary[stream] = auxk_unexplained(x, own, dead_part, average)
     cross = {
-        pair: _error(decoded, features[pair.target], pair.target, variance)
-        for pair, decoded in output.cross_reconstructions.items()
+        pair: _error(output, features[pair.target], pair.target, variance)
+        for pair, output in decoded.cross_reconstructions.items()
     }
     total = _mean(list(reconstruction.values()))
     if cross:
         total = total + cross_loss_coef * _mean(list(cross.values()))
     mean_auxk = _mean(list(auxiliary.values()))
-    if mean_auxk > 0:
+    if average(mean_auxk.detach()) > 0:
         total = total + auxk_coef * mean_auxk
     return SparcLoss(total, reconstruction, cross, auxiliary)
 
 
-def _error(decoded: Tensor, target: Tensor, stream: str, variance: Mapping[str, Tensor] | None) -> Tensor:
-    return nmse(decoded, target) if variance is None else unexplained(decoded, target, variance[stream])
+def _error(output: Tensor, target: Tensor, stream: str, variance: Mapping[str, Tensor] | None) -> Tensor:
+    return nmse(output, target) if variance is None else unexplained(output, target, variance[stream])
 
 
 def _mean(terms: Sequence[Tensor]) -> Tensor:

@@ -6,7 +6,7 @@ stream take its own. Either way a kept latent's activation is the ReLU of that s
 Source: SPARC (arXiv 2507.06265), section 3.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import Literal
 
@@ -36,23 +36,34 @@ def select(logits: Mapping[str, Float[Tensor, "b l"]], k: int, selection: Select
         InputError: No stream was given, k does not fit, or the selection has another name.
         ShapeError: The streams' logits differ in shape.
     """
+    return {stream: _keep(logits[stream], latents) for stream, latents in choose(logits, k, selection).items()}
+
+
+def choose(logits: Mapping[str, Float[Tensor, "b l"]], k: int, selection: Selection) -> dict[str, Int64[Tensor, "b k"]]:
+    """The latents that `select` keeps, per stream, in descending order of what they were chosen by; errors as there."""
     _check(logits, k)
     if selection == "global":
-        shared = reduce(torch.add, logits.values()).topk(k, dim=1).indices
-        return {stream: _keep(values, shared) for stream, values in logits.items()}
+        shared = _total(list(logits.values())).topk(k, dim=1).indices
+        return dict.fromkeys(logits, shared)
     if selection == "local":
-        return {stream: _keep(values, values.topk(k, dim=1).indices) for stream, values in logits.items()}
+        return {stream: values.topk(k, dim=1).indices for stream, values in logits.items()}
     raise InputError(f'selection is {selection!r}: use "global" or "local"')
 
 
-def select_dead(logits: Float[Tensor, "b l"], dead: Bool[Tensor, " l"], auxk: int) -> SparseCode:
-    """The code that AuxK reconstructs the residual from: the `auxk` largest positive logits among dead latents.
+def choose_dead(logits: Float[Tensor, "b l"], dead: Bool[Tensor, " l"], auxk: int) -> Int64[Tensor, "b m"]:
+    """The latents that AuxK reconstructs the residual from: those with the `auxk` largest logits among dead latents.
 
-    Alive latents count as 0, so fewer than `auxk` slots may be active; with nothing dead the code is empty.
+    m is `auxk`, or the number of dead latents where there are fewer. Their activations are the ReLU of their logits,
+    as everywhere, so fewer than m may be active.
     """
-    masked = torch.where(dead, F.relu(logits), torch.zeros_like(logits))
-    activations, latents = masked.topk(min(auxk, masked.shape[1]), dim=1)
-    return SparseCode(latents, activations)
+    candidates = dead.nonzero().squeeze(1)
+    strongest = logits[:, candidates].topk(min(auxk, len(candidates)), dim=1).indices
+    return candidates[strongest]
+
+
+def _total(logits: Sequence[Float[Tensor, "b l"]]) -> Float[Tensor, "b l"]:
+    """Sum over streams, in float32 at least; sums of bfloat16 would decide by rounding."""
+    return reduce(torch.add, [values.float() if values.dtype == torch.bfloat16 else values for values in logits])
 
 
 def _keep(logits: Float[Tensor, "b l"], latents: Int64[Tensor, "b k"]) -> SparseCode:

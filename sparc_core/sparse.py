@@ -54,8 +54,13 @@ def decode(
                 f"the code names latent {wrong}, the dictionary has latents 0 to {n_latents - 1}: "
                 "decode it with the model that made it"
             )
-    weighted = F.embedding_bag(code.latents, dictionary, per_sample_weights=code.activations, mode="sum")
+    weighted = weighted_sum(code, dictionary)
     return weighted if pre_bias is None else weighted + pre_bias
+
+
+def weighted_sum(code: SparseCode, dictionary: Float[Tensor, "l d"]) -> Float[Tensor, "b d"]:
+    """`decode` without pre-bias and without the look at every latent id, for codes that were just selected."""
+    return F.embedding_bag(code.latents, dictionary, per_sample_weights=code.activations, mode="sum")
 
 
 def to_dense(code: SparseCode, n_latents: int) -> Float[Tensor, "b l"]:

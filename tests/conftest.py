@@ -18,7 +18,7 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     from index_build.corpus import StorybookCorpus
     from index_build.pipeline import Recipe, build_bundle
-    from index_build.training_options import TrainingOptions
+    from index_build.training.options import TrainingOptions
 
     base = tmp_path_factory.getbasetemp()
     if base.name.startswith("popen-"):

@@ -9,7 +9,7 @@ import torch
 
 from index_build.corpus import StorybookCorpus
 from index_build.pipeline import Recipe
-from index_build.training_options import TrainingOptions
+from index_build.training.options import TrainingOptions
 
 N_TRAIN, N_TEST = 70, 30
 SIDE = 12

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from sparc_core.errors import InputError, ShapeError
-from sparc_core.selection import Selection, select, select_dead
+from sparc_core.selection import Selection, choose, choose_dead, select
 from sparc_core.sparse import to_dense
 
 SELECTIONS: list[Selection] = ["global", "local"]
@@ -91,10 +91,17 @@ def test_global_selection_by_hand() -> None:
 def test_dead_selection_by_hand() -> None:
     logits = torch.tensor([[5.0, 1.0, -2.0, 3.0, 2.0]])
     dead = torch.tensor([False, True, True, True, False])
-    code = select_dead(logits, dead, auxk=3)
-    assert to_dense(code, 5).tolist() == [[0.0, 1.0, 0.0, 3.0, 0.0]]
-    assert select_dead(logits, dead, auxk=1).activations.tolist() == [[3.0]]
-    assert to_dense(select_dead(logits, torch.zeros(5, dtype=torch.bool), 9), 5).sum() == 0
+    assert choose_dead(logits, dead, auxk=2).tolist() == [[3, 1]]
+    assert choose_dead(logits, dead, auxk=9).tolist() == [[3, 1, 2]]
+    assert choose_dead(logits, torch.zeros(5, dtype=torch.bool), auxk=9).shape == (1, 0)
+
+
+def test_logits_of_low_precision_are_added_in_float32() -> None:
+    low = {"a": torch.tensor([[1.0, 1.0]]).bfloat16(), "b": torch.tensor([[1e-3, 0.0]]).bfloat16()}
+    assert (low["a"] + low["b"]).unique().numel() == 1
+    assert choose(low, 1, "global")["a"].tolist() == [[0]]
+    reversed_low = {stream: values.flip(1) for stream, values in low.items()}
+    assert choose(reversed_low, 1, "global")["b"].tolist() == [[1]]
 
 
 def test_errors() -> None:

@@ -1,14 +1,17 @@
 """Every choice that SPARC training makes, with the two presets that the project uses.
 
 `TrainingOptions.published()` follows the paper; `TrainingOptions.storybook()` is tuned for a small corpus, a small
-dictionary and a minute of CPU. What the options do is in `index_build.trainer`.
+dictionary and a minute of CPU. What the options do is in `index_build.training.trainer`.
 """
 
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
 from sparc_core.errors import InputError
 from sparc_core.selection import Selection
+
+EncoderDtype = Literal["float32", "bfloat16"]
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "selection": ("global", "local"),
@@ -17,12 +20,14 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "loss_scale": ("target", "variance"),
     "dictionary_norm": ("before_step", "after_step"),
     "resample": ("none", "noise", "rows"),
+    "encoder_dtype": ("float32", "bfloat16"),
 }
 _AT_LEAST_ONE = ("n_latents", "k", "auxk", "batch_size", "num_epochs", "resample_every", "checkpoint_every")
 _NOT_NEGATIVE = (
     "auxk_coef",
     "cross_loss_coef",
     "dead_steps_threshold",
+    "dead_neuron_threshold",
     "auxk_threshold",
     "warmup_steps",
     "seed",
@@ -44,7 +49,10 @@ class TrainingOptions:
         lr: Adam's peak learning rate.
         batch_size: Rows per step; the last batch of an epoch may be smaller.
         num_epochs: Passes over the rows.
-        dead_steps_threshold: A latent is dead in a stream after more steps than this without an activation.
+        dead_steps_threshold: A latent is dead in a stream, and may serve AuxK, after more steps than this without an
+            activation.
+        dead_neuron_threshold: A latent is dead enough for resampling with noise after more steps than this (published
+            name).
         auxk_threshold: An activation counts only above this.
         seed: Fixes initial weights, row order and resampling.
         shuffle: Draw a new row order every epoch; False takes rows as they come.
@@ -57,10 +65,13 @@ class TrainingOptions:
         warmup_steps: The learning rate rises linearly over these.
         decay_share: The learning rate falls linearly to zero over this last share of the steps.
         resample: What dead latents become: "none" leaves them to AuxK; "noise" gives latents dead for longer than
-            `dead_steps_threshold` steps a small random encoder row (published); "rows" sweeps over the items and turns
+            `dead_neuron_threshold` steps a small random encoder row (published); "rows" sweeps over the items and turns
             latents that no item activates towards badly reconstructed ones.
         resample_every: Steps between resamplings.
         resample_until: No resampling after this share of the steps.
+        clip_grad_norm: Gradients are scaled down together to this L2 norm where theirs is larger; None leaves them.
+        encoder_dtype: What the encoder's products are computed in while training. "bfloat16" is faster; weights,
+            gradients and everything after the selection stay float32.
         checkpoint_every: Steps between checkpoints.
 
     Raises:
@@ -77,6 +88,7 @@ class TrainingOptions:
     batch_size: int = 256
     num_epochs: int = 50
     dead_steps_threshold: int = 1000
+    dead_neuron_threshold: int = 1000
     auxk_threshold: float = 1e-3
     seed: int = 0
     shuffle: bool = True
@@ -90,6 +102,8 @@ class TrainingOptions:
     resample: Literal["none", "noise", "rows"] = "noise"
     resample_every: int = 100
     resample_until: float = 1.0
+    clip_grad_norm: float | None = None
+    encoder_dtype: EncoderDtype = "float32"
     checkpoint_every: int = 500
 
     def __post_init__(self) -> None:
@@ -105,6 +119,8 @@ class TrainingOptions:
         for name in _SHARES:
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"{name} is {getattr(self, name)}: a share lies between 0 and 1")
+        if self.clip_grad_norm is not None and self.clip_grad_norm <= 0:
+            raise InputError(f"clip_grad_norm is {self.clip_grad_norm}: it must be positive, or None for no clipping")
         if self.lr <= 0:
             raise InputError(f"lr is {self.lr}: it must be positive")
         if self.k > self.n_latents:
@@ -140,6 +156,53 @@ class TrainingOptions:
         }
         return cls(**(settings | changes))
 
+    @classmethod
+    def of_recipe(cls, name: str, changes: dict[str, Any]) -> "TrainingOptions":
+        """The recipe "default" or "published", changed.
+
+        Raises:
+            InputError: There is no recipe of that name, or a value is out of range.
+        """
+        recipes: dict[str, Callable[..., TrainingOptions]] = {"default": cls, "published": cls.published}
+        if name not in recipes:
+            raise InputError(f"recipe is {name!r}: choose from {', '.join(recipes)}")
+        return recipes[name](**changes)
+
+    @staticmethod
+    def parse(settings: dict[str, str]) -> dict[str, Any]:
+        """Options from text, in the types they have.
+
+        Raises:
+            InputError: There is no such option, or the text cannot be read as its type.
+        """
+        types = {field.name: getattr(field.type, "__name__", str(field.type)) for field in fields(TrainingOptions)}
+        parsed: dict[str, Any] = {}
+        for name, text in settings.items():
+            if name not in types:
+                raise InputError(f"there is no option {name!r}: choose from {', '.join(types)}")
+            parsed[name] = _read(name, text, types[name])
+        return parsed
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return asdict(self)
+
+
+def _read(name: str, text: str, kind: str) -> Any:
+    """One option's value; choices and ranges are checked where options are made."""
+    if "None" in kind and text.lower() == "none":
+        return None
+    readers: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "bool": _read_bool}
+    for word, reader in readers.items():
+        if kind.startswith(word):
+            try:
+                return reader(text)
+            except ValueError:
+                raise InputError(f"{name} is {text!r}: give a value of type {word}") from None
+    return text
+
+
+def _read_bool(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise ValueError(text)
+    return text.lower() == "true"

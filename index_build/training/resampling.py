@@ -2,7 +2,7 @@
 
 Two ways: the published one, a small random encoder row per stream; and ours, which looks at the items, turns latents
 that none of them activates towards badly reconstructed ones, and completes latents that work in some streams only.
-When it happens is the trainer's business (`index_build.trainer`).
+When it happens is the trainer's business (`index_build.training.trainer`).
 """
 
 from collections.abc import Mapping
@@ -16,8 +16,9 @@ from torch import Tensor
 from sparc_core.model import Sparc
 from sparc_core.sparse import SparseCode, concatenate
 
+SWEEP_ROWS = 8192
+"""How many rows a sweep looks at, at most."""
 _NOISE_SCALE = 0.01
-_SWEEP_ROWS = 8192
 _SWEEP_BATCH = 1024
 
 
@@ -42,21 +43,18 @@ def resample_with_noise(
 
 @torch.no_grad()
 def resample_with_rows(
-    model: Sparc, features: Mapping[str, Float[Tensor, "n d"]], generator: torch.Generator
+    model: Sparc, sample: Mapping[str, Float[Tensor, "n d"]], generator: torch.Generator
 ) -> dict[str, Int64[Tensor, " m"]]:
-    """Give latents that no item activates, in one stream or in all, a direction that items need.
+    """Give latents that no item of a sample activates, in one stream or in all, a direction that items need.
 
-    One sweep over the items (a random 8,192 where there are more) under the model's own selection finds them. A latent
-    unused in every stream takes one item, drawn with a chance proportional to its squared error, and points to that
-    item's residual in every stream, so that the streams agree on its meaning from the start. A latent used in some
-    streams points, in the others, to the mean feature of the items that use it.
+    One sweep over the sample under the model's own selection finds them. A latent unused in every stream takes one
+    item, drawn with a chance proportional to its squared error, and points to that item's residual in every stream, so
+    that the streams agree on its meaning from the start. A latent used in some streams points, in the others, to the
+    mean feature of the items that use it.
 
     Returns:
         Per stream, the latents that changed.
     """
-    n_rows = len(next(iter(features.values())))
-    rows = torch.randperm(n_rows, generator=generator)[:_SWEEP_ROWS] if n_rows > _SWEEP_ROWS else torch.arange(n_rows)
-    sample = {stream: x[rows] for stream, x in features.items()}
     swept = _sweep(model, sample)
     unused = torch.stack([_unused(code, model.config.n_latents) for code in swept.codes.values()])
     everywhere = unused.all(0).nonzero().squeeze(1)
@@ -94,7 +92,7 @@ def _sweep(model: Sparc, features: Mapping[str, Tensor]) -> _Sweep:
 
 
 def _unused(code: SparseCode, n_latents: int) -> Bool[Tensor, " l"]:
-    unused = torch.ones(n_latents, dtype=torch.bool)
+    unused = torch.ones(n_latents, dtype=torch.bool, device=code.latents.device)
     unused[code.latents[code.activations > 0]] = False
     return unused
 
@@ -110,10 +108,11 @@ def _badly_reconstructed(
 ) -> Int64[Tensor, " m"]:
     """Draw rows with a chance proportional to their squared error, every stream weighing the same."""
     if not n_rows:
-        return torch.empty(0, dtype=torch.int64)
+        return torch.empty(0, dtype=torch.int64, device=next(iter(residuals.values())).device)
     shares = [residual.square().sum(1) / residual.square().sum() for residual in residuals.values()]
     error = torch.stack(shares).sum(0)
-    return torch.multinomial(error.square(), n_rows, replacement=n_rows > len(error), generator=generator)
+    drawn = torch.multinomial(error.square().cpu(), n_rows, replacement=n_rows > len(error), generator=generator)
+    return drawn.to(error.device)
 
 
 def _point(model: Sparc, stream: str, latents: Int64[Tensor, " m"], directions: Float[Tensor, "m d"]) -> None:

@@ -1,0 +1,220 @@
+"""One SPARC training run as an object: its weights, optimiser, counters, and what one step does to them.
+
+Files, progress and resuming are in `index_build.training.run`. All randomness is a function of the seed and the
+position in the run, so a run that stops and continues takes the same path as one that does not.
+"""
+
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float, Int64
+from torch import Tensor
+
+from index_build.feature_store import FeatureStore
+from index_build.training.batch_gradient import BatchGradient, Kept, batch_gradient, keep
+from index_build.training.block_adam import BlockAdam
+from index_build.training.dead_latents import DeadLatents
+from index_build.training.encoder import Encoder
+from index_build.training.options import TrainingOptions
+from index_build.training.processes import Processes, Share
+from index_build.training.resampling import SWEEP_ROWS, resample_with_noise, resample_with_rows
+from index_build.training.schedule import learning_rate
+from index_build.training.start import feature_moments, generator_for, initial_model, variances
+from sparc_core.errors import InputError
+from sparc_core.losses import Decoded, SparcLoss, sparc_loss
+from sparc_core.model import Sparc
+from sparc_core.selection import Selection, choose, choose_dead
+from sparc_core.sparse import SparseCode
+
+MOST_SKIPPED = 20
+"""So many batches in a row without a finite loss end a run."""
+
+
+class Trainer:
+    """Trains a SPARC model on stored features.
+
+    Attributes:
+        model: The model, changed in place.
+        dead: Dead-latent counters.
+        optimizer: Adam and its moments.
+        steps_done: Batches taken so far, skipped ones included.
+        n_skipped, skipped_in_a_row: Batches whose loss or gradient was not finite; they changed nothing.
+        steps_per_epoch, n_steps: Length of an epoch and of the run.
+
+    Args:
+        store: Per stream, features; row i of each stream belongs to the same item.
+        options: The recipe.
+        model: Where to start; by default a fresh model as the options say. It is moved to the device.
+        device: Where to compute.
+        processes: This process among those that train together.
+
+    Raises:
+        InputError: The features do not suit the recipe.
+    """
+
+    def __init__(
+        self,
+        store: FeatureStore,
+        options: TrainingOptions,
+        model: Sparc | None = None,
+        device: torch.device | None = None,
+        processes: Processes | None = None,
+    ) -> None:
+        self.options, self._store = options, store
+        self._device = device or torch.device("cpu")
+        self._processes = processes or Processes()
+        in_need = options.loss_scale == "variance" or (model is None and options.pre_bias_init == "mean")
+        moments = feature_moments(store) if in_need else {}
+        self._variance = None
+        if options.loss_scale == "variance":
+            self._variance = {stream: value.to(self._device) for stream, value in variances(moments).items()}
+        self.model = (model or initial_model(store, options, moments)).to(self._device)
+        thresholds = (options.dead_steps_threshold, options.auxk_threshold)
+        self.dead = DeadLatents(list(store.widths), options.n_latents, *thresholds, self._device)
+        self.encoder = Encoder(self.model, options.encoder_dtype)
+        self.optimizer = BlockAdam(self.model, self.encoder)
+        self.steps_done = self.n_skipped = self.skipped_in_a_row = 0
+        self.steps_per_epoch = -(-store.n_rows // options.batch_size)
+        self.n_steps = self.steps_per_epoch * options.num_epochs
+        self._order: tuple[int, Tensor] | None = None
+
+    @property
+    def epoch(self) -> int:
+        """Epochs begun, counted from 1."""
+        return min(self.steps_done // self.steps_per_epoch + 1, self.options.num_epochs)
+
+    @property
+    def rows_seen(self) -> int:
+        """Rows trained on so far, over all epochs."""
+        epochs, position = divmod(self.steps_done, self.steps_per_epoch)
+        return epochs * self._store.n_rows + position * self.options.batch_size
+
+    def step(self) -> SparcLoss:
+        """Take one optimiser step on the next batch.
+
+        Returns:
+            The batch's loss, before the step.
+
+        Raises:
+            InputError: Too many batches in a row had no finite loss.
+        """
+        rows = self._next_rows()
+        share = self._processes.share(len(rows))
+        batch = {stream: x.to(self._device) for stream, x in self._store.rows(rows[share.rows]).items()}
+        counters = self.dead.copy()
+        loss, gradients = self.gradient(batch, share)
+        loss = _averaged(loss, share)
+        if loss.total.isfinite() and all(gradient.is_finite() for gradient in gradients.values()):
+            options = self.options
+            lr = learning_rate(options, self.steps_done, self.n_steps)
+            self.optimizer.step(gradients, lr, options.dictionary_norm, options.clip_grad_norm)
+            self.skipped_in_a_row = 0
+        else:
+            self.dead.restore(counters)
+            self._skip(rows)
+        self.steps_done += 1
+        self._resample()
+        return loss
+
+    def gradient(self, batch: Mapping[str, Float[Tensor, "b d"]], share: Share) -> BatchGradient:
+        """Loss and gradient of a batch as the next step sees it; advances the dead-latent counters."""
+        options = self.options
+        logits = self.encoder.logits(batch)
+        latents = choose(logits, options.k, self.selection())
+        kept = {stream: keep(values, latents[stream]) for stream, values in logits.items()}
+        dead = self._count(kept, share)
+        auxiliary = {
+            stream: keep(values, choose_dead(values, dead[stream], options.auxk)) for stream, values in logits.items()
+        }
+        del logits  # by far the largest thing here
+
+        def loss_of(decoded: Decoded) -> SparcLoss:
+            return sparc_loss(
+                batch,
+                decoded,
+                auxk_coef=options.auxk_coef,
+                cross_loss_coef=options.cross_loss_coef,
+                variance=self._variance,
+                average=share.average,
+            )
+
+        return batch_gradient(self.model, batch, kept, auxiliary, loss_of, share)
+
+    def _count(self, kept: Mapping[str, Kept], share: Share) -> dict[str, Bool[Tensor, " l"]]:
+        """Advance the counters and say who is dead; as published, local selection asks before it counts."""
+        before = self.dead.masks()
+        codes = {stream: SparseCode(slots.latents, F.relu(slots.logits.detach())) for stream, slots in kept.items()}
+        self.dead.advance({stream: share.any(mask) for stream, mask in self.dead.awake(codes).items()})
+        return self.dead.masks() if self.options.selection == "global" else before
+
+    def selection(self) -> Selection:
+        """That of the next step: the model's own, or local on an evenly spread `local_share` of the steps."""
+        share = self.options.local_share
+        is_local = int((self.steps_done + 1) * share) > int(self.steps_done * share)
+        return "local" if is_local else self.options.selection
+
+    def _next_rows(self) -> Int64[Tensor, " b"]:
+        epoch, position = divmod(self.steps_done, self.steps_per_epoch)
+        if self._order is None or self._order[0] != epoch:
+            self._order = (epoch, self._epoch_order(epoch))
+        start = position * self.options.batch_size
+        return self._order[1][start : start + self.options.batch_size]
+
+    def _epoch_order(self, epoch: int) -> Int64[Tensor, " n"]:
+        n_rows = self._store.n_rows
+        if not self.options.shuffle:
+            return torch.arange(n_rows)
+        return torch.randperm(n_rows, generator=generator_for(self.options.seed, "order", epoch))
+
+    def _skip(self, rows: Int64[Tensor, " b"]) -> None:
+        """Count a batch that cannot be used, and give up after many of them."""
+        self.n_skipped += 1
+        self.skipped_in_a_row += 1
+        if self.skipped_in_a_row >= MOST_SKIPPED:
+            raise InputError(
+                f"the loss was not finite in {MOST_SKIPPED} batches in a row, up to step {self.steps_done + 1}: "
+                f"{self._reason(rows)}"
+            )
+
+    def _reason(self, rows: Int64[Tensor, " b"]) -> str:
+        for stream, x in self._store.rows(rows).items():
+            unusable = ~x.isfinite().all(1) | (x == 0).all(1)
+            if unusable.any():
+                row = int(rows[int(unusable.nonzero()[0, 0])])
+                return f"features of stream {stream} are not finite, or all zero, in row {row}; extract them again"
+        return f"the features are finite, so training diverged; lower lr (it is {self.options.lr:g})"
+
+    def _resample(self) -> None:
+        options = self.options
+        if options.resample == "none" or self.steps_done % options.resample_every:
+            return
+        if self.steps_done > options.resample_until * self.n_steps:
+            return
+        generator = generator_for(options.seed, "resample", self.steps_done)
+        if options.resample == "noise":
+            changed = resample_with_noise(self.model, self.dead.masks(options.dead_neuron_threshold), generator)
+        else:
+            changed = resample_with_rows(self.model, self._sample(generator), generator)
+        for stream, latents in changed.items():
+            self.optimizer.forget(stream, latents)
+            self.dead.wake(stream, latents)
+        self.encoder.refresh_all()
+
+    def _sample(self, generator: torch.Generator) -> dict[str, Float[Tensor, "n d"]]:
+        """Random rows that are finite in every stream."""
+        sample = self._store.rows(torch.randperm(self._store.n_rows, generator=generator)[:SWEEP_ROWS].sort().values)
+        finite = torch.stack([x.isfinite().all(1) for x in sample.values()]).all(0)
+        return {stream: x[finite].to(self._device) for stream, x in sample.items()}
+
+
+def _averaged(loss: SparcLoss, share: Share) -> SparcLoss:
+    """The whole batch's loss, detached."""
+    terms = [loss.total, *loss.reconstruction.values(), *loss.cross.values(), *loss.auxk.values()]
+    values = iter(share.average(torch.stack([term.detach() for term in terms])))
+    return SparcLoss(
+        next(values),
+        {stream: next(values) for stream in loss.reconstruction},
+        {pair: next(values) for pair in loss.cross},
+        {stream: next(values) for stream in loss.auxk},
+    )
