@@ -85,14 +85,15 @@ class SparcOutput:
 class StreamAutoencoder(nn.Module):
     """One stream's weights: encoder and dictionary [l d], pre-bias [d], latent bias [l].
 
-    The dictionary starts as random unit rows, the encoder equal to it, the biases at zero.
+    As published, the encoder starts uniform in +-1 / sqrt(d), which makes its rows about 0.58 long, the dictionary as
+    the same rows scaled to unit norm, the biases at zero.
     """
 
     def __init__(self, n_latents: int, d: int, generator: torch.Generator | None = None) -> None:
         super().__init__()
-        directions = F.normalize(torch.randn(n_latents, d, generator=generator), dim=1)
-        self.encoder = nn.Parameter(directions.clone())
-        self.dictionary = nn.Parameter(directions)
+        encoder = (2 * torch.rand(n_latents, d, generator=generator) - 1) / d**0.5
+        self.encoder = nn.Parameter(encoder)
+        self.dictionary = nn.Parameter(F.normalize(encoder, dim=1))
         self.pre_bias = nn.Parameter(torch.zeros(d))
         self.latent_bias = nn.Parameter(torch.zeros(n_latents))
 

@@ -63,7 +63,8 @@ def choose_dead(logits: Float[Tensor, "b l"], dead: Bool[Tensor, " l"], auxk: in
 
 def _total(logits: Sequence[Float[Tensor, "b l"]]) -> Float[Tensor, "b l"]:
     """Sum over streams, in float32 at least; sums of bfloat16 would decide by rounding."""
-    return reduce(torch.add, [values.float() if values.dtype == torch.bfloat16 else values for values in logits])
+    first = logits[0].float() if logits[0].dtype == torch.bfloat16 else logits[0].clone()
+    return reduce(Tensor.add_, logits[1:], first)
 
 
 def _keep(logits: Float[Tensor, "b l"], latents: Int64[Tensor, "b k"]) -> SparseCode:

@@ -19,6 +19,8 @@ from sparc_core.losses import Decoded, SparcLoss
 from sparc_core.model import CrossPair, Sparc
 from sparc_core.sparse import SparseCode, weighted_sum
 
+_PARTS = 8
+
 
 class Kept(NamedTuple):
     """The logits that a selection kept and whose they are, in the order of selection; gradients end at the logits."""
@@ -132,7 +134,7 @@ class _Graph:
         for slots in read:
             latent_bias.index_add_(0, slots.latents.flatten(), _gradient(slots.logits).flatten())
         latent_bias = share.sum(latent_bias)
-        pre_bias = share.sum(on_pre_bias) - latent_bias @ weights.encoder.detach()
+        pre_bias = share.sum(on_pre_bias) - _weighted_rows(latent_bias, weights.encoder.detach())
         return StreamGradient(RowGradient(encoder), RowGradient(dictionary), pre_bias, latent_bias)
 
     def _sum(self, stream: str, code: SparseCode) -> Tensor:
@@ -149,6 +151,13 @@ class _Graph:
         if id(latents) not in self._orders:
             self._orders[id(latents)] = order_by_latent(share.gather(latents), self._model.config.n_latents)
         return self._orders[id(latents)]
+
+
+def _weighted_rows(weights: Float[Tensor, " l"], rows: Float[Tensor, "l d"]) -> Float[Tensor, " d"]:
+    """`weights @ rows` in parts: a vector times a matrix keeps one core busy, a batch of them all."""
+    n_even = len(rows) - len(rows) % _PARTS
+    parts = torch.bmm(weights[:n_even].view(_PARTS, 1, -1), rows[:n_even].view(_PARTS, -1, rows.shape[1]))
+    return parts.sum((0, 1)) + weights[n_even:] @ rows[n_even:]
 
 
 def _gradient(tensor: Tensor) -> Tensor:

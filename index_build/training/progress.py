@@ -1,6 +1,7 @@
 """What a training run reports while it runs, and the files it reports to."""
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -66,7 +67,7 @@ class MetricsFile:
     def __call__(self, progress: TrainingProgress) -> None:
         """Add a line."""
         with self._path.open("a") as file:
-            file.write(json.dumps(progress.as_dict()) + "\n")
+            file.write(json.dumps(_strict(progress.as_dict())) + "\n")
 
 
 class TensorBoardFiles:
@@ -92,6 +93,13 @@ class TensorBoardFiles:
         for name, value in scalars.items():
             self._writer.add_scalar(name, value, progress.step)
         self._writer.flush()
+
+
+def _strict(value: Any) -> Any:
+    """The same with None for numbers that are not finite, which JSON cannot say."""
+    if isinstance(value, dict):
+        return {name: _strict(entry) for name, entry in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _lines_up_to(text: str, steps_done: int) -> list[str]:

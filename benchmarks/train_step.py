@@ -1,0 +1,282 @@
+"""How fast does SPARC train? `python -m benchmarks.train_step [--quick]`
+
+One step against the plain dense one (`benchmarks.dense_sparc`), and against the least that any step must do. All
+variants take turns within each round of one run; figures are medians over the rounds. 15 % of the latents count as
+dead, as at the end of the published run, so AuxK has work. Memory is the peak of a process of its own for each variant.
+At the end: how fast random rows are read from mapped feature files.
+"""
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Annotated, NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+import typer
+from torch import Tensor
+
+from benchmarks.dense_sparc import DenseTrainer
+from benchmarks.report import Figure, report
+from index_build.feature_store import FeatureStore
+from index_build.training.block_adam import block_rows
+from index_build.training.options import TrainingOptions
+from index_build.training.row_gradients import RowGradient, order_by_latent, row_term
+from index_build.training.start import initial_model
+from index_build.training.trainer import Trainer
+from sparc_core.sparse import SparseCode, weighted_sum
+
+WIDTHS = {"dino": 768, "clip_img": 512, "clip_txt": 512}
+BATCH, K, DEAD_SHARE = 256, 64, 0.15
+VARIANTS = ("dense", "float32", "bfloat16")
+ASLEEP = 1_000_000
+
+
+class Contest:
+    """The variants at one size, ready to take steps on the same batches."""
+
+    def __init__(self, n_latents: int, variants: tuple[str, ...] = VARIANTS) -> None:
+        generator = torch.Generator().manual_seed(0)
+        features = {s: torch.randn(4 * BATCH, d, generator=generator).numpy() for s, d in WIDTHS.items()}
+        self.store, self.n_latents = FeatureStore.of(features), n_latents
+        self.steps: dict[str, Callable[[], object]] = {}
+        for variant in variants:
+            if variant == "dense":
+                start = initial_model(self.store, self._options("float32"), {})
+                self._add_dense(DenseTrainer(start, self._options("float32")))
+            else:
+                self._add_sparse(variant, Trainer(self.store, self._options(variant)))
+
+    def step(self, variant: str) -> float:
+        """Seconds that one step takes."""
+        begun = time.perf_counter()
+        self.steps[variant]()
+        return time.perf_counter() - begun
+
+    def _options(self, dtype: str) -> TrainingOptions:
+        return TrainingOptions.published(
+            n_latents=self.n_latents, k=K, batch_size=BATCH, num_epochs=1000, resample="none", encoder_dtype=dtype
+        )
+
+    def _add_sparse(self, variant: str, trainer: Trainer) -> None:
+        def step() -> None:
+            self._put_to_sleep(trainer.dead.steps_asleep)
+            trainer.step()
+
+        self.steps[variant] = step
+
+    def _add_dense(self, trainer: DenseTrainer) -> None:
+        def step() -> None:
+            self._put_to_sleep(trainer.steps_asleep)
+            trainer.step(self.store.rows(np.arange(BATCH)))
+
+        self.steps["dense"] = step
+
+    def _put_to_sleep(self, steps_asleep: dict[str, Tensor]) -> None:
+        for steps in steps_asleep.values():
+            steps[: int(DEAD_SHARE * self.n_latents)] = ASLEEP
+
+
+class Floors:
+    """What no step can do without, one by one, on tensors that lie ready."""
+
+    def __init__(self, n_latents: int) -> None:
+        generator = torch.Generator().manual_seed(0)
+        self.weights = {s: torch.randn(n_latents, d, generator=generator) for s, d in WIDTHS.items()}
+        x = {s: F.normalize(torch.randn(BATCH, d, generator=generator)) for s, d in WIDTHS.items()}
+        low = {s: w.bfloat16() for s, w in self.weights.items()}
+        low_x = {s: values.bfloat16() for s, values in x.items()}
+        logits = torch.randn(BATCH, n_latents, generator=generator)
+        n_dead = int(DEAD_SHARE * n_latents)
+        # Every target has the codes of all streams, and AuxK's.
+        latents = logits.topk(K, dim=1).indices.repeat(len(WIDTHS), 1)
+        latents = torch.cat([latents, logits[:, :n_dead].topk(K, dim=1).indices])
+        code = SparseCode(latents, torch.rand(latents.shape, generator=generator))
+        self.tables = {s: torch.randn(len(latents), d, generator=generator) for s, d in WIDTHS.items()}
+        order = order_by_latent(latents, n_latents)
+        self.gradients = {s: RowGradient([row_term(order, code.activations, t)]) for s, t in self.tables.items()}
+        self.parts: dict[str, Callable[[], object]] = {
+            "encoder products, float32": lambda: [F.linear(x[s], w) for s, w in self.weights.items()],
+            "encoder products, bfloat16": lambda: [F.linear(low_x[s], w) for s, w in low.items()],
+            "top-k": lambda: [logits.topk(K, dim=1)] + [logits[:, :n_dead].topk(K, dim=1) for _ in WIDTHS],
+            "sparse decode": lambda: [weighted_sum(code, w) for w in self.weights.values()],
+            "its gradient by activations": self._by_activations(code),
+            "its gradient by dictionaries": self._by_dictionaries,
+            "fused Adam": self._adam(),
+        }
+
+    def time(self, part: str) -> float:
+        """Seconds of one part; of the gradient by activations, without the decoding that autograd wants first."""
+        if part == "its gradient by activations":
+            return float(self.parts[part]())  # type: ignore[arg-type]
+        begun = time.perf_counter()
+        self.parts[part]()
+        return time.perf_counter() - begun
+
+    def _by_activations(self, code: SparseCode) -> Callable[[], float]:
+        def seconds() -> float:
+            activations = code.activations.clone().requires_grad_()
+            sums = [weighted_sum(SparseCode(code.latents, activations), w) for w in self.weights.values()]
+            begun = time.perf_counter()
+            torch.autograd.backward(sums, list(self.tables.values()))
+            return time.perf_counter() - begun
+
+        return seconds
+
+    def _by_dictionaries(self) -> None:
+        for stream, gradient in self.gradients.items():
+            weights = self.weights[stream]
+            buffer = torch.empty(block_rows(weights.shape[1], "cpu"), weights.shape[1])
+            for start in range(0, len(weights), len(buffer)):
+                gradient.write(start, buffer[: len(weights) - start])
+
+    def _adam(self) -> Callable[[], object]:
+        parameters = [w.clone().requires_grad_() for w in (*self.weights.values(), *self.weights.values())]
+        for parameter in parameters:
+            parameter.grad = torch.zeros_like(parameter)
+        return torch.optim.Adam(parameters, lr=1e-4, fused=True).step
+
+
+class Times(NamedTuple):
+    """Median milliseconds of each variant's step, and of each floor."""
+
+    steps: dict[str, float]
+    floors: dict[str, float]
+
+
+def race(n_latents: int, rounds: int, variants: tuple[str, ...], with_floors: bool) -> Times:
+    """Let the variants take turns; a dense step and three of each other one a round, after a round to warm up."""
+    contest, floors = Contest(n_latents, variants), Floors(n_latents) if with_floors else None
+    steps: dict[str, list[float]] = {variant: [] for variant in variants}
+    parts: dict[str, list[float]] = {part: [] for part in (floors.parts if floors else ())}
+    for is_warm in [False] + [True] * rounds:
+        for variant, seconds in steps.items():
+            taken = [contest.step(variant) for _ in range(1 if variant == "dense" else 3)]
+            seconds += taken if is_warm else []
+        for part, seconds in parts.items():
+            assert floors is not None, "parts come from floors"
+            taken = [floors.time(part) for _ in range(3)]
+            seconds += taken if is_warm else []
+    return Times(_medians(steps), _medians(parts))
+
+
+def _medians(seconds: dict[str, list[float]]) -> dict[str, float]:
+    return {name: 1e3 * median(values) for name, values in seconds.items()}
+
+
+class Memory(NamedTuple):
+    """MB at the peak of a step: in all, and beyond what must stay between steps (weights and two moments)."""
+
+    peak: float
+    beyond_state: float
+
+
+def peak_memory(variant: str, n_latents: int) -> Memory:
+    """From a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.train_step", "--memory-of", variant, "--n-latents", str(n_latents)]
+    peak = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return Memory(peak, peak - 3 * _weight_bytes(n_latents) / 1e6)
+
+
+def _weight_bytes(n_latents: int) -> int:
+    return 4 * 2 * n_latents * sum(WIDTHS.values())
+
+
+def _measure_memory(variant: str, n_latents: int) -> None:
+    """Print the MB that two steps add to an idle process."""
+    torch.zeros(1)
+    before = _highest_mb()
+    contest = Contest(n_latents, (variant,))
+    for _ in range(2):
+        contest.step(variant)
+    print(_highest_mb() - before)
+
+
+def _highest_mb() -> float:
+    """The most memory this process has had; getrusage would count its parent's too."""
+    status = Path("/proc/self/status").read_text()
+    return float(status.partition("VmHWM:")[2].split()[0]) / 1e3
+
+
+def rows_per_second(n_rows: int) -> float:
+    """Random rows of three float16 streams from mapped files: an epoch in batches, after one to warm up."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = {stream: Path(folder) / f"{stream}.npy" for stream in WIDTHS}
+        for stream, d in WIDTHS.items():
+            np.save(paths[stream], np.random.default_rng(0).random((n_rows, d), np.float32).astype(np.float16))
+        store = FeatureStore.open(paths)
+        for _ in range(2):
+            order, begun = torch.randperm(n_rows), time.perf_counter()
+            for rows in order.split(BATCH):
+                store.rows(rows)
+            seconds = time.perf_counter() - begun
+        return n_rows / seconds
+
+
+def main(
+    quick: Annotated[bool, typer.Option(help="The smallest size only, fewer rounds.")] = False,
+    memory_of: Annotated[str, typer.Option(hidden=True)] = "",
+    n_latents: Annotated[int, typer.Option(hidden=True)] = 8192,
+) -> None:
+    """Steps, floors, memory, reading."""
+    if memory_of:
+        _measure_memory(memory_of, n_latents)
+        return
+    figures = _at_8192(race(8192, 4 if quick else 12, VARIANTS, with_floors=True))
+    # All three variants together would not fit into 24 GB at the largest size.
+    larger = {} if quick else {32768: VARIANTS, 131072: VARIANTS[:2]}
+    for size, variants in larger.items():
+        times = race(size, 3, variants, with_floors=False).steps
+        for variant in variants[1:]:
+            name = f"ratio_{size}" + ("" if variant == "float32" else "_bf16")
+            what = f"ratio at {size} latents, {variant} encoder ({times[variant]:,.0f} ms a step)"
+            figures[name] = Figure(what, times["dense"] / times[variant], ">= ratio" if variant == "float32" else "")
+    for size in (8192, *larger):
+        figures |= _memory_figures(size)
+    rate = rows_per_second(40_000 if quick else 200_000)
+    figures["rows_per_s"] = Figure("random rows read, three float16 streams", rate, ">= 200 k/s", "/s")
+    figures["read_gb_per_s"] = Figure("that is, from the maps", rate * 2 * sum(WIDTHS.values()) / 1e9, "", "GB/s")
+    report(f"training step, {torch.get_num_threads()} threads", figures)
+
+
+def _at_8192(times: Times) -> dict[str, Figure]:
+    steps, floors = times
+    shared = sum(value for part, value in floors.items() if not part.startswith("encoder"))
+    least = {dtype: shared + floors[f"encoder products, {dtype}"] for dtype in VARIANTS[1:]}
+    gflop = 2 * BATCH * 8192 * sum(WIDTHS.values()) / 1e9
+    adam_gb = 7 * _weight_bytes(8192) / 1e9  # reads weights, gradients, moments; writes all but gradients
+    return {
+        "dense_ms": Figure("plain dense step", steps["dense"], "", "ms"),
+        "step_ms": Figure("our step, float32 encoder", steps["float32"], "", "ms"),
+        "step_ms_bf16": Figure("our step, bfloat16 encoder", steps["bfloat16"], "", "ms"),
+        "ratio": Figure("ratio, float32", steps["dense"] / steps["float32"], ">= 4.5"),
+        "ratio_bf16": Figure("ratio, bfloat16", steps["dense"] / steps["bfloat16"], ">= 6.5"),
+        "samples_per_s": Figure("samples, float32", 1e3 * BATCH / steps["float32"], "", "/s"),
+        "samples_per_s_bf16": Figure("samples, bfloat16", 1e3 * BATCH / steps["bfloat16"], "", "/s"),
+        **{f"floor {part}": Figure(f"floor: {part}", value, "", "ms") for part, value in floors.items()},
+        "gflop_per_s": Figure("encoder products", 1e3 * gflop / floors["encoder products, float32"], "", "GFLOP/s"),
+        "adam_gb_per_s": Figure("fused Adam, memory moved", adam_gb / floors["fused Adam"] * 1e3, "", "GB/s"),
+        "floor_multiple": Figure("step / sum of floors, float32", steps["float32"] / least["float32"], "<= 1.5"),
+        "floor_multiple_bf16": Figure("step / sum of floors, bf16", steps["bfloat16"] / least["bfloat16"], "<= 1.5"),
+    }  # fmt: skip
+
+
+def _memory_figures(n_latents: int) -> dict[str, Figure]:
+    dense, ours = peak_memory("dense", n_latents), peak_memory("float32", n_latents)
+    return {
+        f"memory_mb_{n_latents}": Figure(f"peak memory at {n_latents} latents", ours.peak, "", "MB"),
+        f"dense_memory_mb_{n_latents}": Figure("the dense step's", dense.peak, "", "MB"),
+        f"memory_share_{n_latents}": Figure("share of the dense step's", ours.peak / dense.peak),
+        f"step_memory_share_{n_latents}": Figure(
+            "share, weights and moments left out", ours.beyond_state / dense.beyond_state, "< 1/3"
+        ),
+    }
+
+
+if __name__ == "__main__":
+    typer.run(main)
