@@ -69,7 +69,12 @@ class BlockAdam:
 
     @torch.no_grad()
     def step(
-        self, gradients: Mapping[str, StreamGradient], lr: float, dictionary_norm: str, clip_norm: float | None = None
+        self,
+        gradients: Mapping[str, StreamGradient],
+        lr: float,
+        dictionary_norm: str,
+        clip_norm: float | None = None,
+        encoder_decay: float = 0.0,
     ) -> None:
         """Take one step.
 
@@ -78,6 +83,7 @@ class BlockAdam:
             lr: The learning rate.
             dictionary_norm: "before_step" scales dictionary rows to unit norm first and takes the part of their
                 gradient away that would only change it; "after_step" scales them last.
+            encoder_decay: Encoder rows first shrink by this times `lr` (decoupled weight decay).
             clip_norm: Gradients are scaled down together to this L2 norm where theirs is larger.
         """
         scale = 1.0 if clip_norm is None else min(1.0, clip_norm / max(self._norm(gradients), _LEAST_NORM))
@@ -89,6 +95,8 @@ class BlockAdam:
                 if name == "dictionary" and dictionary_norm == "before_step":
                     _normalize_rows(block.weights)
                     rows.addcmul_(torch.linalg.vecdot(rows, block.weights)[:, None], block.weights, value=-1)
+                if name == "encoder" and encoder_decay:
+                    block.weights.mul_(1 - lr * encoder_decay)
                 self._update(block, rows, lr)
                 if name == "dictionary" and dictionary_norm == "after_step":
                     _normalize_rows(block.weights)

@@ -30,9 +30,10 @@ _NOT_NEGATIVE = (
     "dead_neuron_threshold",
     "auxk_threshold",
     "warmup_steps",
+    "encoder_weight_decay",
     "seed",
 )
-_SHARES = ("local_share", "decay_share", "resample_until")
+_SHARES = ("local_share", "decay_share", "resample_until", "mix_share")
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,8 @@ class TrainingOptions:
             latents that no item activates towards badly reconstructed ones.
         resample_every: Steps between resamplings.
         resample_until: No resampling after this share of the steps.
+        encoder_weight_decay: Encoder rows shrink by this times the learning rate at every step (as in AdamW).
+        mix_share: Every row gets a random share of another row of its batch, up to this; 0 leaves rows alone.
         clip_grad_norm: Gradients are scaled down together to this L2 norm where theirs is larger; None leaves them.
         encoder_dtype: What the encoder's products are computed in while training. "bfloat16" is faster; weights,
             gradients and everything after the selection stay float32.
@@ -102,6 +105,8 @@ class TrainingOptions:
     resample: Literal["none", "noise", "rows"] = "noise"
     resample_every: int = 100
     resample_until: float = 1.0
+    encoder_weight_decay: float = 0.0
+    mix_share: float = 0.0
     clip_grad_norm: float | None = None
     encoder_dtype: EncoderDtype = "float32"
     checkpoint_every: int = 500

@@ -71,14 +71,16 @@ def initial_model(store: FeatureStore, options: TrainingOptions, moments: dict[s
         for stream, x in store.rows(rows).items():
             weights = model.autoencoder(stream)
             directions = F.normalize(x - weights.pre_bias, dim=1)
-            weights.dictionary.copy_(directions)
-            weights.encoder.copy_(directions)
+            # A row that is not finite, or just the mean, points nowhere: its latents keep their random start.
+            usable = (directions.isfinite() & (directions != 0).any(1, keepdim=True)).all(1)
+            weights.dictionary[usable] = directions[usable]
+            weights.encoder[usable] = directions[usable]
     return model
 
 
 def generator_for(seed: int, purpose: str, position: int) -> torch.Generator:
     """A generator that depends on nothing but the seed, what it is for, and where in the run it is used."""
-    purposes = ("weights", "order", "resample")
+    purposes = ("weights", "order", "resample", "mixing")
     return torch.Generator().manual_seed((seed * len(purposes) + purposes.index(purpose)) * 1_000_003 + position)
 
 

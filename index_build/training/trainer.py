@@ -8,11 +8,12 @@ from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from index_build.feature_store import FeatureStore
 from index_build.training.batch_gradient import BatchGradient, Kept, batch_gradient, keep
+from index_build.training.batches import Batches
 from index_build.training.block_adam import BlockAdam
 from index_build.training.dead_latents import DeadLatents
 from index_build.training.encoder import Encoder
@@ -61,7 +62,7 @@ class Trainer:
         device: torch.device | None = None,
         processes: Processes | None = None,
     ) -> None:
-        self.options, self._store = options, store
+        self.options, self._batches = options, Batches(store, options)
         self._device = device or torch.device("cpu")
         self._processes = processes or Processes()
         in_need = options.loss_scale == "variance" or (model is None and options.pre_bias_init == "mean")
@@ -75,9 +76,8 @@ class Trainer:
         self.encoder = Encoder(self.model, options.encoder_dtype)
         self.optimizer = BlockAdam(self.model, self.encoder)
         self.steps_done = self.n_skipped = self.skipped_in_a_row = 0
-        self.steps_per_epoch = -(-store.n_rows // options.batch_size)
+        self.steps_per_epoch = self._batches.per_epoch
         self.n_steps = self.steps_per_epoch * options.num_epochs
-        self._order: tuple[int, Tensor] | None = None
 
     @property
     def epoch(self) -> int:
@@ -88,7 +88,7 @@ class Trainer:
     def rows_seen(self) -> int:
         """Rows trained on so far, over all epochs."""
         epochs, position = divmod(self.steps_done, self.steps_per_epoch)
-        return epochs * self._store.n_rows + position * self.options.batch_size
+        return epochs * self._batches.n_rows + position * self.options.batch_size
 
     def step(self) -> SparcLoss:
         """Take one optimiser step on the next batch.
@@ -99,20 +99,21 @@ class Trainer:
         Raises:
             InputError: Too many batches in a row had no finite loss.
         """
-        rows = self._next_rows()
-        share = self._processes.share(len(rows))
-        batch = {stream: x.to(self._device) for stream, x in self._store.rows(rows[share.rows]).items()}
+        share = self._processes.share(len(self._batches.row_numbers(self.steps_done)))
+        batch = self._on_device(self._batches.features(self.steps_done, share))
         counters = self.dead.copy()
         loss, gradients = self.gradient(batch, share)
         loss = _averaged(loss, share)
         if loss.total.isfinite() and all(gradient.is_finite() for gradient in gradients.values()):
             options = self.options
             lr = learning_rate(options, self.steps_done, self.n_steps)
-            self.optimizer.step(gradients, lr, options.dictionary_norm, options.clip_grad_norm)
+            self.optimizer.step(
+                gradients, lr, options.dictionary_norm, options.clip_grad_norm, options.encoder_weight_decay
+            )
             self.skipped_in_a_row = 0
         else:
             self.dead.restore(counters)
-            self._skip(rows)
+            self._skip()
         self.steps_done += 1
         self._resample()
         return loss
@@ -141,6 +142,9 @@ class Trainer:
 
         return batch_gradient(self.model, batch, kept, auxiliary, loss_of, share)
 
+    def _on_device(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return {stream: x.to(self._device) for stream, x in features.items()}
+
     def _count(self, kept: Mapping[str, Kept], share: Share) -> dict[str, Bool[Tensor, " l"]]:
         """Advance the counters and say who is dead; as published, local selection asks before it counts."""
         before = self.dead.masks()
@@ -154,36 +158,20 @@ class Trainer:
         is_local = int((self.steps_done + 1) * share) > int(self.steps_done * share)
         return "local" if is_local else self.options.selection
 
-    def _next_rows(self) -> Int64[Tensor, " b"]:
-        epoch, position = divmod(self.steps_done, self.steps_per_epoch)
-        if self._order is None or self._order[0] != epoch:
-            self._order = (epoch, self._epoch_order(epoch))
-        start = position * self.options.batch_size
-        return self._order[1][start : start + self.options.batch_size]
-
-    def _epoch_order(self, epoch: int) -> Int64[Tensor, " n"]:
-        n_rows = self._store.n_rows
-        if not self.options.shuffle:
-            return torch.arange(n_rows)
-        return torch.randperm(n_rows, generator=generator_for(self.options.seed, "order", epoch))
-
-    def _skip(self, rows: Int64[Tensor, " b"]) -> None:
+    def _skip(self) -> None:
         """Count a batch that cannot be used, and give up after many of them."""
         self.n_skipped += 1
         self.skipped_in_a_row += 1
-        if self.skipped_in_a_row >= MOST_SKIPPED:
-            raise InputError(
-                f"the loss was not finite in {MOST_SKIPPED} batches in a row, up to step {self.steps_done + 1}: "
-                f"{self._reason(rows)}"
-            )
-
-    def _reason(self, rows: Int64[Tensor, " b"]) -> str:
-        for stream, x in self._store.rows(rows).items():
-            unusable = ~x.isfinite().all(1) | (x == 0).all(1)
-            if unusable.any():
-                row = int(rows[int(unusable.nonzero()[0, 0])])
-                return f"features of stream {stream} are not finite, or all zero, in row {row}; extract them again"
-        return f"the features are finite, so training diverged; lower lr (it is {self.options.lr:g})"
+        if self.skipped_in_a_row < MOST_SKIPPED:
+            return
+        found = self._batches.unusable_row(self.steps_done)
+        reason = f"the features are finite, so training diverged; lower lr (it is {self.options.lr:g})"
+        if found is not None:
+            stream, row = found
+            reason = f"features of stream {stream} are not finite, or all zero, in row {row}; extract them again"
+        raise InputError(
+            f"the loss was not finite in {MOST_SKIPPED} batches in a row, up to step {self.steps_done + 1}: {reason}"
+        )
 
     def _resample(self) -> None:
         options = self.options
@@ -195,17 +183,12 @@ class Trainer:
         if options.resample == "noise":
             changed = resample_with_noise(self.model, self.dead.masks(options.dead_neuron_threshold), generator)
         else:
-            changed = resample_with_rows(self.model, self._sample(generator), generator)
+            sample = self._batches.sample(SWEEP_ROWS, generator)
+            changed = resample_with_rows(self.model, self._on_device(sample), generator)
         for stream, latents in changed.items():
             self.optimizer.forget(stream, latents)
             self.dead.wake(stream, latents)
         self.encoder.refresh_all()
-
-    def _sample(self, generator: torch.Generator) -> dict[str, Float[Tensor, "n d"]]:
-        """Random rows that are finite in every stream."""
-        sample = self._store.rows(torch.randperm(self._store.n_rows, generator=generator)[:SWEEP_ROWS].sort().values)
-        finite = torch.stack([x.isfinite().all(1) for x in sample.values()]).all(0)
-        return {stream: x[finite].to(self._device) for stream, x in sample.items()}
 
 
 def _averaged(loss: SparcLoss, share: Share) -> SparcLoss:

@@ -144,3 +144,13 @@ def test_a_bfloat16_encoder_follows_the_weights(store: FeatureStore) -> None:
     for stream, logits in trainer.encoder.logits(x).items():
         assert logits.dtype == torch.bfloat16
         torch.testing.assert_close(logits.float(), trainer.model.logits(stream, x[stream]), rtol=0.02, atol=0.02)
+
+
+def test_weight_decay_shrinks_the_encoder_only(store: FeatureStore) -> None:
+    plain, decayed = Trainer(store, small()), Trainer(store, small(encoder_weight_decay=2.0))
+    before = {name: value.clone() for name, value in plain.model.state_dict().items()}
+    plain.step()
+    decayed.step()
+    for name, value in decayed.model.state_dict().items():
+        shrunk = 3e-3 * 2.0 * before[name] if name.endswith("encoder") else torch.zeros_like(value)
+        torch.testing.assert_close(value, plain.model.state_dict()[name] - shrunk, rtol=1e-4, atol=1e-6)
