@@ -2,10 +2,11 @@
 
 One step against the plain dense one (`benchmarks.dense_sparc`), and against the least that any step must do. All
 variants take turns within each round of one run; figures are medians over the rounds. 15 % of the latents count as
-dead, as at the end of the published run, so AuxK has work. Memory is the peak of a process of its own for each variant.
-At the end: how fast random rows are read from mapped feature files.
+dead, as at the end of the published run, so AuxK has work. Larger sizes, and memory, are measured in a process of its
+own for each variant, in turns. At the end: how fast random rows are read from mapped feature files.
 """
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -149,17 +150,16 @@ class Times(NamedTuple):
     floors: dict[str, float]
 
 
-def race(n_latents: int, rounds: int, variants: tuple[str, ...], with_floors: bool) -> Times:
+def race(rounds: int) -> Times:
     """Let the variants take turns; a dense step and three of each other one a round, after a round to warm up."""
-    contest, floors = Contest(n_latents, variants), Floors(n_latents) if with_floors else None
-    steps: dict[str, list[float]] = {variant: [] for variant in variants}
-    parts: dict[str, list[float]] = {part: [] for part in (floors.parts if floors else ())}
+    contest, floors = Contest(8192, VARIANTS), Floors(8192)
+    steps: dict[str, list[float]] = {variant: [] for variant in VARIANTS}
+    parts: dict[str, list[float]] = {part: [] for part in floors.parts}
     for is_warm in [False] + [True] * rounds:
         for variant, seconds in steps.items():
             taken = [contest.step(variant) for _ in range(1 if variant == "dense" else 3)]
             seconds += taken if is_warm else []
         for part, seconds in parts.items():
-            assert floors is not None, "parts come from floors"
             taken = [floors.time(part) for _ in range(3)]
             seconds += taken if is_warm else []
     return Times(_medians(steps), _medians(parts))
@@ -169,38 +169,46 @@ def _medians(seconds: dict[str, list[float]]) -> dict[str, float]:
     return {name: 1e3 * median(values) for name, values in seconds.items()}
 
 
-class Memory(NamedTuple):
-    """MB at the peak of a step: in all, and beyond what must stay between steps (weights and two moments)."""
+class Alone(NamedTuple):
+    """A variant in a process of its own: milliseconds of a step, and MB at the peak."""
 
-    peak: float
-    beyond_state: float
-
-
-def peak_memory(variant: str, n_latents: int) -> Memory:
-    """From a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.train_step", "--memory-of", variant, "--n-latents", str(n_latents)]
-    peak = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    return Memory(peak, peak - 3 * _weight_bytes(n_latents) / 1e6)
+    ms: float
+    peak_mb: float
 
 
-def _weight_bytes(n_latents: int) -> int:
-    return 4 * 2 * n_latents * sum(WIDTHS.values())
+def alone(variant: str, n_latents: int) -> Alone:
+    """Start the process and wait for what it prints."""
+    command = [sys.executable, "-m", "benchmarks.train_step", "--alone", variant, "--n-latents", str(n_latents)]
+    return Alone(*json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
 
 
-def _measure_memory(variant: str, n_latents: int) -> None:
-    """Print the MB that two steps add to an idle process."""
+def in_turns(n_latents: int, variants: tuple[str, ...], rounds: int) -> dict[str, Alone]:
+    """Processes one after the other, in turns: the largest sizes do not fit into memory side by side."""
+    seen: dict[str, list[Alone]] = {variant: [] for variant in variants}
+    for _ in range(rounds):
+        for variant in variants:
+            seen[variant].append(alone(variant, n_latents))
+    return {v: Alone(median(x.ms for x in runs), max(x.peak_mb for x in runs)) for v, runs in seen.items()}
+
+
+def _run_alone(variant: str, n_latents: int) -> None:
+    """Print the median of three steps after one to warm up, and the MB that they add to an idle process."""
     torch.zeros(1)
     before = _highest_mb()
     contest = Contest(n_latents, (variant,))
-    for _ in range(2):
-        contest.step(variant)
-    print(_highest_mb() - before)
+    contest.step(variant)
+    ms = 1e3 * median(contest.step(variant) for _ in range(3))
+    print(json.dumps([ms, _highest_mb() - before]))
 
 
 def _highest_mb() -> float:
     """The most memory this process has had; getrusage would count its parent's too."""
     status = Path("/proc/self/status").read_text()
     return float(status.partition("VmHWM:")[2].split()[0]) / 1e3
+
+
+def _weight_bytes(n_latents: int) -> int:
+    return 4 * 2 * n_latents * sum(WIDTHS.values())
 
 
 def rows_per_second(n_rows: int) -> float:
@@ -220,24 +228,19 @@ def rows_per_second(n_rows: int) -> float:
 
 def main(
     quick: Annotated[bool, typer.Option(help="The smallest size only, fewer rounds.")] = False,
-    memory_of: Annotated[str, typer.Option(hidden=True)] = "",
+    alone: Annotated[str, typer.Option(hidden=True)] = "",
     n_latents: Annotated[int, typer.Option(hidden=True)] = 8192,
 ) -> None:
     """Steps, floors, memory, reading."""
-    if memory_of:
-        _measure_memory(memory_of, n_latents)
+    if alone:
+        _run_alone(alone, n_latents)
         return
-    figures = _at_8192(race(8192, 4 if quick else 12, VARIANTS, with_floors=True))
-    # All three variants together would not fit into 24 GB at the largest size.
-    larger = {} if quick else {32768: VARIANTS, 131072: VARIANTS[:2]}
-    for size, variants in larger.items():
-        times = race(size, 3, variants, with_floors=False).steps
-        for variant in variants[1:]:
-            name = f"ratio_{size}" + ("" if variant == "float32" else "_bf16")
-            what = f"ratio at {size} latents, {variant} encoder ({times[variant]:,.0f} ms a step)"
-            figures[name] = Figure(what, times["dense"] / times[variant], ">= ratio" if variant == "float32" else "")
-    for size in (8192, *larger):
-        figures |= _memory_figures(size)
+    figures = _at_8192(race(4 if quick else 12))
+    for size in (8192,) if quick else (8192, 32768, 131072):
+        runs = in_turns(size, VARIANTS, 1 if size == 8192 else 2)
+        figures |= _memory_figures(size, runs)
+        if size > 8192:
+            figures |= _ratio_figures(size, runs)
     rate = rows_per_second(40_000 if quick else 200_000)
     figures["rows_per_s"] = Figure("random rows read, three float16 streams", rate, ">= 200 k/s", "/s")
     figures["read_gb_per_s"] = Figure("that is, from the maps", rate * 2 * sum(WIDTHS.values()) / 1e9, "", "GB/s")
@@ -266,14 +269,23 @@ def _at_8192(times: Times) -> dict[str, Figure]:
     }  # fmt: skip
 
 
-def _memory_figures(n_latents: int) -> dict[str, Figure]:
-    dense, ours = peak_memory("dense", n_latents), peak_memory("float32", n_latents)
+def _ratio_figures(n_latents: int, runs: dict[str, Alone]) -> dict[str, Figure]:
+    figures = {}
+    for variant, name in (("float32", "ratio"), ("bfloat16", "ratio_bf16")):
+        what = f"ratio at {n_latents} latents, {variant} ({runs['dense'].ms:,.0f} against {runs[variant].ms:,.0f} ms)"
+        figures[f"{name}_{n_latents}"] = Figure(what, runs["dense"].ms / runs[variant].ms, "not lower")
+    return figures
+
+
+def _memory_figures(n_latents: int, runs: dict[str, Alone]) -> dict[str, Figure]:
+    dense, ours = runs["dense"].peak_mb, runs["float32"].peak_mb
+    state = 3 * _weight_bytes(n_latents) / 1e6
     return {
-        f"memory_mb_{n_latents}": Figure(f"peak memory at {n_latents} latents", ours.peak, "", "MB"),
-        f"dense_memory_mb_{n_latents}": Figure("the dense step's", dense.peak, "", "MB"),
-        f"memory_share_{n_latents}": Figure("share of the dense step's", ours.peak / dense.peak),
+        f"memory_mb_{n_latents}": Figure(f"peak memory at {n_latents} latents", ours, "", "MB"),
+        f"dense_memory_mb_{n_latents}": Figure("the dense step's", dense, "", "MB"),
+        f"memory_share_{n_latents}": Figure("share of the dense step's", ours / dense),
         f"step_memory_share_{n_latents}": Figure(
-            "share, weights and moments left out", ours.beyond_state / dense.beyond_state, "< 1/3"
+            "share, without the weights and moments of both", (ours - state) / (dense - state), "< 1/3"
         ),
     }
 

@@ -1,7 +1,8 @@
-"""Every choice that SPARC training makes, with the two presets that the project uses.
+"""Every choice that SPARC training makes, with the presets that the project uses.
 
-`TrainingOptions.published()` follows the paper; `TrainingOptions.storybook()` is tuned for a small corpus, a small
-dictionary and a minute of CPU. What the options do is in `index_build.training.trainer`.
+The defaults are our recipe; `TrainingOptions.published()` is the paper's, `TrainingOptions.storybook()` ours for the
+demo's small dictionary and a minute of CPU. Why: `docs/decisions/0006-default-recipe.md`. What the options do is in
+`index_build.training.trainer`.
 """
 
 from collections.abc import Callable
@@ -38,7 +39,7 @@ _SHARES = ("local_share", "decay_share", "resample_until", "mix_share")
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """Settings of one training run; the defaults are the published ones.
+    """Settings of one training run.
 
     Attributes:
         n_latents: Size of the shared dictionary.
@@ -47,7 +48,7 @@ class TrainingOptions:
         auxk_coef: Weight of AuxK.
         cross_loss_coef: Weight of cross-reconstruction.
         selection: The model's own way to choose latents.
-        lr: Adam's peak learning rate.
+        lr: Adam's highest learning rate.
         batch_size: Rows per step; the last batch of an epoch may be smaller.
         num_epochs: Passes over the rows.
         dead_steps_threshold: A latent is dead in a stream, and may serve AuxK, after more steps than this without an
@@ -57,8 +58,9 @@ class TrainingOptions:
         auxk_threshold: An activation counts only above this.
         seed: Fixes initial weights, row order and resampling.
         shuffle: Draw a new row order every epoch; False takes rows as they come.
-        dictionary_init: "random" directions, or "rows": latent l points, in every stream, to the same random item.
-        pre_bias_init: "zero", or "mean" of the stream's features.
+        dictionary_init: "random" directions (published), or "rows": latent l points, in every stream, to the same
+            random item.
+        pre_bias_init: "zero" (published), or "mean" of the stream's features.
         loss_scale: Errors relative to each "target" row (published), or to the stream's "variance".
         dictionary_norm: Unit-normalise and project gradients "before_step" (published), or normalise "after_step",
             which leaves exact unit rows.
@@ -87,7 +89,7 @@ class TrainingOptions:
     auxk_coef: float = 1 / 32
     cross_loss_coef: float = 1.0
     selection: Selection = "global"
-    lr: float = 1e-4
+    lr: float = 1e-3
     batch_size: int = 256
     num_epochs: int = 50
     dead_steps_threshold: int = 1000
@@ -95,18 +97,18 @@ class TrainingOptions:
     auxk_threshold: float = 1e-3
     seed: int = 0
     shuffle: bool = True
-    dictionary_init: Literal["random", "rows"] = "random"
-    pre_bias_init: Literal["zero", "mean"] = "zero"
+    dictionary_init: Literal["random", "rows"] = "rows"
+    pre_bias_init: Literal["zero", "mean"] = "mean"
     loss_scale: Literal["target", "variance"] = "target"
-    dictionary_norm: Literal["before_step", "after_step"] = "before_step"
+    dictionary_norm: Literal["before_step", "after_step"] = "after_step"
     local_share: float = 0.0
     warmup_steps: int = 0
-    decay_share: float = 0.0
-    resample: Literal["none", "noise", "rows"] = "noise"
-    resample_every: int = 100
-    resample_until: float = 1.0
-    encoder_weight_decay: float = 0.0
-    mix_share: float = 0.0
+    decay_share: float = 0.5
+    resample: Literal["none", "noise", "rows"] = "rows"
+    resample_every: int = 500
+    resample_until: float = 0.8
+    encoder_weight_decay: float = 2.5
+    mix_share: float = 0.5
     clip_grad_norm: float | None = None
     encoder_dtype: EncoderDtype = "float32"
     checkpoint_every: int = 500
@@ -133,8 +135,20 @@ class TrainingOptions:
 
     @classmethod
     def published(cls, **changes: Any) -> "TrainingOptions":
-        """The paper's recipe (the dead-latent threshold, which it leaves to the user, is 1,000 steps)."""
-        return cls(**changes)
+        """The paper's recipe (dead-latent thresholds, which it leaves to the user, are 1,000 steps)."""
+        settings: dict[str, Any] = {
+            "lr": 1e-4,
+            "dictionary_init": "random",
+            "pre_bias_init": "zero",
+            "dictionary_norm": "before_step",
+            "decay_share": 0.0,
+            "resample": "noise",
+            "resample_every": 100,
+            "resample_until": 1.0,
+            "encoder_weight_decay": 0.0,
+            "mix_share": 0.0,
+        }
+        return cls(**(settings | changes))
 
     @classmethod
     def storybook(cls, **changes: Any) -> "TrainingOptions":
@@ -148,16 +162,14 @@ class TrainingOptions:
             "lr": 4e-3,
             "num_epochs": 70,
             "dead_steps_threshold": 40,
-            "dictionary_init": "rows",
-            "pre_bias_init": "mean",
             "loss_scale": "variance",
-            "dictionary_norm": "after_step",
             "local_share": 0.5,
             "warmup_steps": 50,
             "decay_share": 0.3,
-            "resample": "rows",
             "resample_every": 100,
             "resample_until": 0.9,
+            "encoder_weight_decay": 0.0,
+            "mix_share": 0.0,
         }
         return cls(**(settings | changes))
 
