@@ -24,8 +24,8 @@ class DenseTrainer:
         steps_asleep: Steps since each latent was last active, by stream.
     """
 
-    def __init__(self, start: Sparc, options: TrainingOptions) -> None:
-        """Args: whose weights to start from, and the settings."""
+    def __init__(self, start: Sparc, options: TrainingOptions, device: torch.device | None = None) -> None:
+        """Args: whose weights to start from, the settings, and where to compute."""
         self.options = options
         self.encoders, self.decoders = nn.ModuleDict(), nn.ModuleDict()
         self.pre_biases, self.latent_biases = nn.ParameterDict(), nn.ParameterDict()
@@ -37,8 +37,11 @@ class DenseTrainer:
             self.decoders[stream].weight.data.copy_(weights.dictionary.detach().T)
             self.pre_biases[stream] = nn.Parameter(weights.pre_bias.detach().clone())
             self.latent_biases[stream] = nn.Parameter(weights.latent_bias.detach().clone())
-        self.steps_asleep = {stream: torch.zeros(options.n_latents, dtype=torch.long) for stream in self.encoders}
         parts = (self.encoders, self.decoders, self.pre_biases, self.latent_biases)
+        for part in parts:
+            part.to(device)
+        asleep = torch.zeros(options.n_latents, dtype=torch.long, device=device)
+        self.steps_asleep = {stream: asleep.clone() for stream in self.encoders}
         self.optimizer = torch.optim.Adam([weight for part in parts for weight in part.parameters()], lr=options.lr)
 
     def step(self, x: Mapping[str, Tensor]) -> Tensor:

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Annotated, NamedTuple
@@ -27,6 +28,7 @@ from benchmarks.report import Figure, report
 from index_build.feature_store import FeatureStore
 from index_build.training.block_adam import block_rows
 from index_build.training.options import TrainingOptions
+from index_build.training.processes import choose_device
 from index_build.training.row_gradients import RowGradient, order_by_latent, row_term
 from index_build.training.start import initial_model
 from index_build.training.trainer import Trainer
@@ -38,10 +40,25 @@ VARIANTS = ("dense", "float32", "bfloat16")
 ASLEEP = 1_000_000
 
 
+def seconds(action: Callable[[], object], device: torch.device) -> float:
+    """What an action takes, until the device is done with it."""
+    _finish(device)
+    begun = time.perf_counter()
+    action()
+    _finish(device)
+    return time.perf_counter() - begun
+
+
+def _finish(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
 class Contest:
     """The variants at one size, ready to take steps on the same batches."""
 
-    def __init__(self, n_latents: int, variants: tuple[str, ...] = VARIANTS) -> None:
+    def __init__(self, n_latents: int, device: torch.device, variants: tuple[str, ...] = VARIANTS) -> None:
+        self._device = device
         generator = torch.Generator().manual_seed(0)
         features = {s: torch.randn(4 * BATCH, d, generator=generator).numpy() for s, d in WIDTHS.items()}
         self.store, self.n_latents = FeatureStore.of(features), n_latents
@@ -49,15 +66,13 @@ class Contest:
         for variant in variants:
             if variant == "dense":
                 start = initial_model(self.store, self._options("float32"), {})
-                self._add_dense(DenseTrainer(start, self._options("float32")))
+                self._add_dense(DenseTrainer(start, self._options("float32"), device))
             else:
-                self._add_sparse(variant, Trainer(self.store, self._options(variant)))
+                self._add_sparse(variant, Trainer(self.store, self._options(variant), device=device))
 
     def step(self, variant: str) -> float:
         """Seconds that one step takes."""
-        begun = time.perf_counter()
-        self.steps[variant]()
-        return time.perf_counter() - begun
+        return seconds(self.steps[variant], self._device)
 
     def _options(self, dtype: str) -> TrainingOptions:
         return TrainingOptions.published(
@@ -74,7 +89,7 @@ class Contest:
     def _add_dense(self, trainer: DenseTrainer) -> None:
         def step() -> None:
             self._put_to_sleep(trainer.steps_asleep)
-            trainer.step(self.store.rows(np.arange(BATCH)))
+            trainer.step({s: x.to(self._device) for s, x in self.store.rows(np.arange(BATCH)).items()})
 
         self.steps["dense"] = step
 
@@ -86,53 +101,45 @@ class Contest:
 class Floors:
     """What no step can do without, one by one, on tensors that lie ready."""
 
-    def __init__(self, n_latents: int) -> None:
+    def __init__(self, n_latents: int, device: torch.device) -> None:
+        self._device = device
         generator = torch.Generator().manual_seed(0)
-        self.weights = {s: torch.randn(n_latents, d, generator=generator) for s, d in WIDTHS.items()}
-        x = {s: F.normalize(torch.randn(BATCH, d, generator=generator)) for s, d in WIDTHS.items()}
-        low = {s: w.bfloat16() for s, w in self.weights.items()}
-        low_x = {s: values.bfloat16() for s, values in x.items()}
-        logits = torch.randn(BATCH, n_latents, generator=generator)
-        n_dead = int(DEAD_SHARE * n_latents)
+
+        def random(*shape: int) -> Tensor:
+            return torch.randn(*shape, generator=generator).to(device)
+
+        self.weights = {s: random(n_latents, d) for s, d in WIDTHS.items()}
+        x = {s: F.normalize(random(BATCH, d)) for s, d in WIDTHS.items()}
+        low, low_x = ({s: values.bfloat16() for s, values in part.items()} for part in (self.weights, x))
+        logits, n_dead = random(BATCH, n_latents), int(DEAD_SHARE * n_latents)
         # Every target has the codes of all streams, and AuxK's.
         latents = logits.topk(K, dim=1).indices.repeat(len(WIDTHS), 1)
         latents = torch.cat([latents, logits[:, :n_dead].topk(K, dim=1).indices])
-        code = SparseCode(latents, torch.rand(latents.shape, generator=generator))
-        self.tables = {s: torch.randn(len(latents), d, generator=generator) for s, d in WIDTHS.items()}
+        self.code = SparseCode(latents, random(*latents.shape).abs())
+        self.tables = {s: random(len(latents), d) for s, d in WIDTHS.items()}
         order = order_by_latent(latents, n_latents)
-        self.gradients = {s: RowGradient([row_term(order, code.activations, t)]) for s, t in self.tables.items()}
+        self.gradients = {s: RowGradient([row_term(order, self.code.activations, t)]) for s, t in self.tables.items()}
         self.parts: dict[str, Callable[[], object]] = {
             "encoder products, float32": lambda: [F.linear(x[s], w) for s, w in self.weights.items()],
             "encoder products, bfloat16": lambda: [F.linear(low_x[s], w) for s, w in low.items()],
             "top-k": lambda: [logits.topk(K, dim=1)] + [logits[:, :n_dead].topk(K, dim=1) for _ in WIDTHS],
-            "sparse decode": lambda: [weighted_sum(code, w) for w in self.weights.values()],
-            "its gradient by activations": self._by_activations(code),
+            "sparse decode": lambda: [weighted_sum(self.code, w) for w in self.weights.values()],
             "its gradient by dictionaries": self._by_dictionaries,
             "fused Adam": self._adam(),
         }
 
-    def time(self, part: str) -> float:
-        """Seconds of one part; of the gradient by activations, without the decoding that autograd wants first."""
-        if part == "its gradient by activations":
-            return float(self.parts[part]())  # type: ignore[arg-type]
-        begun = time.perf_counter()
-        self.parts[part]()
-        return time.perf_counter() - begun
-
-    def _by_activations(self, code: SparseCode) -> Callable[[], float]:
-        def seconds() -> float:
-            activations = code.activations.clone().requires_grad_()
-            sums = [weighted_sum(SparseCode(code.latents, activations), w) for w in self.weights.values()]
-            begun = time.perf_counter()
-            torch.autograd.backward(sums, list(self.tables.values()))
-            return time.perf_counter() - begun
-
-        return seconds
+    def time(self) -> dict[str, float]:
+        """Seconds of every part."""
+        taken = {part: seconds(action, self._device) for part, action in self.parts.items()}
+        activations = self.code.activations.clone().requires_grad_()
+        sums = [weighted_sum(SparseCode(self.code.latents, activations), w) for w in self.weights.values()]
+        backward = partial(torch.autograd.backward, sums, list(self.tables.values()))
+        return taken | {"its gradient by activations": seconds(backward, self._device)}
 
     def _by_dictionaries(self) -> None:
         for stream, gradient in self.gradients.items():
             weights = self.weights[stream]
-            buffer = torch.empty(block_rows(weights.shape[1], "cpu"), weights.shape[1])
+            buffer = weights.new_empty(block_rows(weights.shape[1], self._device.type), weights.shape[1])
             for start in range(0, len(weights), len(buffer)):
                 gradient.write(start, buffer[: len(weights) - start])
 
@@ -150,18 +157,18 @@ class Times(NamedTuple):
     floors: dict[str, float]
 
 
-def race(rounds: int) -> Times:
+def race(rounds: int, device: torch.device) -> Times:
     """Let the variants take turns; a dense step and three of each other one a round, after a round to warm up."""
-    contest, floors = Contest(8192, VARIANTS), Floors(8192)
+    contest, floors = Contest(8192, device), Floors(8192, device)
     steps: dict[str, list[float]] = {variant: [] for variant in VARIANTS}
-    parts: dict[str, list[float]] = {part: [] for part in floors.parts}
+    parts: dict[str, list[float]] = {}
     for is_warm in [False] + [True] * rounds:
-        for variant, seconds in steps.items():
-            taken = [contest.step(variant) for _ in range(1 if variant == "dense" else 3)]
-            seconds += taken if is_warm else []
-        for part, seconds in parts.items():
-            taken = [floors.time(part) for _ in range(3)]
-            seconds += taken if is_warm else []
+        for variant, taken in steps.items():
+            measured = [contest.step(variant) for _ in range(1 if variant == "dense" else 3)]
+            taken += measured if is_warm else []
+        for _ in range(3 if is_warm else 1):
+            for part, value in floors.time().items():
+                parts.setdefault(part, []).append(value)
     return Times(_medians(steps), _medians(parts))
 
 
@@ -170,39 +177,42 @@ def _medians(seconds: dict[str, list[float]]) -> dict[str, float]:
 
 
 class Alone(NamedTuple):
-    """A variant in a process of its own: milliseconds of a step, and MB at the peak."""
+    """A variant in a process of its own: milliseconds of a step, and MB at the peak (of the GPU's memory, if there)."""
 
     ms: float
     peak_mb: float
 
 
-def alone(variant: str, n_latents: int) -> Alone:
+def alone(variant: str, n_latents: int, device: torch.device) -> Alone:
     """Start the process and wait for what it prints."""
-    command = [sys.executable, "-m", "benchmarks.train_step", "--alone", variant, "--n-latents", str(n_latents)]
+    command = [sys.executable, "-m", "benchmarks.train_step", "--alone", variant]
+    command += ["--n-latents", str(n_latents), "--device", device.type]
     return Alone(*json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
 
 
-def in_turns(n_latents: int, variants: tuple[str, ...], rounds: int) -> dict[str, Alone]:
+def in_turns(n_latents: int, rounds: int, device: torch.device) -> dict[str, Alone]:
     """Processes one after the other, in turns: the largest sizes do not fit into memory side by side."""
-    seen: dict[str, list[Alone]] = {variant: [] for variant in variants}
+    seen: dict[str, list[Alone]] = {variant: [] for variant in VARIANTS}
     for _ in range(rounds):
-        for variant in variants:
-            seen[variant].append(alone(variant, n_latents))
+        for variant, runs in seen.items():
+            runs.append(alone(variant, n_latents, device))
     return {v: Alone(median(x.ms for x in runs), max(x.peak_mb for x in runs)) for v, runs in seen.items()}
 
 
-def _run_alone(variant: str, n_latents: int) -> None:
+def _run_alone(variant: str, n_latents: int, device: torch.device) -> None:
     """Print the median of three steps after one to warm up, and the MB that they add to an idle process."""
-    torch.zeros(1)
-    before = _highest_mb()
-    contest = Contest(n_latents, (variant,))
+    torch.zeros(1, device=device)
+    before = _highest_mb(device)
+    contest = Contest(n_latents, device, (variant,))
     contest.step(variant)
     ms = 1e3 * median(contest.step(variant) for _ in range(3))
-    print(json.dumps([ms, _highest_mb() - before]))
+    print(json.dumps([ms, _highest_mb(device) - before]))
 
 
-def _highest_mb() -> float:
+def _highest_mb(device: torch.device) -> float:
     """The most memory this process has had; getrusage would count its parent's too."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 1e6
     status = Path("/proc/self/status").read_text()
     return float(status.partition("VmHWM:")[2].split()[0]) / 1e3
 
@@ -230,21 +240,23 @@ def main(
     quick: Annotated[bool, typer.Option(help="The smallest size only, fewer rounds.")] = False,
     alone: Annotated[str, typer.Option(hidden=True)] = "",
     n_latents: Annotated[int, typer.Option(hidden=True)] = 8192,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "cpu",
 ) -> None:
     """Steps, floors, memory, reading."""
+    chosen = choose_device(device)
     if alone:
-        _run_alone(alone, n_latents)
+        _run_alone(alone, n_latents, chosen)
         return
-    figures = _at_8192(race(4 if quick else 12))
+    figures = _at_8192(race(4 if quick else 12, chosen))
     for size in (8192,) if quick else (8192, 32768, 131072):
-        runs = in_turns(size, VARIANTS, 1 if size == 8192 else 2)
+        runs = in_turns(size, 1 if size == 8192 else 2, chosen)
         figures |= _memory_figures(size, runs)
         if size > 8192:
             figures |= _ratio_figures(size, runs)
     rate = rows_per_second(40_000 if quick else 200_000)
     figures["rows_per_s"] = Figure("random rows read, three float16 streams", rate, ">= 200 k/s", "/s")
     figures["read_gb_per_s"] = Figure("that is, from the maps", rate * 2 * sum(WIDTHS.values()) / 1e9, "", "GB/s")
-    report(f"training step, {torch.get_num_threads()} threads", figures)
+    report(f"training step on {chosen.type}, {torch.get_num_threads()} threads", figures)
 
 
 def _at_8192(times: Times) -> dict[str, Figure]:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from index_build.cli import app
@@ -290,6 +291,9 @@ def test_two_processes_equal_one(
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", str(port)]
     launch = [*torchrun, *command("--out", two, *flags)[1:]]
     subprocess.run(launch, env=environment, check=True, capture_output=True, timeout=120)
+    counters = [load_file(out / STATE_FILE) for out in (one, two)]
+    for stream in WIDTHS:
+        assert torch.equal(counters[0][f"steps_asleep.{stream}"], counters[1][f"steps_asleep.{stream}"])
     first, second = load_sparc(one / "sparc.safetensors"), load_sparc(two / "sparc.safetensors")
     for name, value in first.state_dict().items():
         torch.testing.assert_close(second.state_dict()[name], value, rtol=1e-5, atol=1e-5)
@@ -297,3 +301,16 @@ def test_two_processes_equal_one(
         [json.loads(line)["loss"] for line in (out / METRICS_FILE).read_text().splitlines()] for out in (one, two)
     ]
     assert losses[1] == pytest.approx(losses[0], rel=1e-5)
+
+
+@pytest.mark.slow
+def test_three_processes_agree_on_everything(environment: dict[str, str], tmp_path: Path) -> None:
+    """Weights and counters of every rank, where batches do not divide evenly."""
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "3"]
+    launch = [*torchrun, "--master-port", str(next(free_port())), "-m", "tests.training.train_a_rank", str(tmp_path)]
+    subprocess.run(launch, env=environment, check=True, capture_output=True, timeout=120, cwd=ROOT)
+    first, *others = (load_file(tmp_path / f"rank{rank}.safetensors") for rank in range(3))
+    assert first["steps_asleep.dino"].max() > 1
+    for other in others:
+        assert other.keys() == first.keys()
+        assert all(torch.equal(value, first[name]) for name, value in other.items())
