@@ -1,5 +1,6 @@
 """How commands end when something is wrong: one line on stderr and exit code 2, or 130 after Ctrl-C."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,12 +14,23 @@ _errors = Console(stderr=True)
 
 @contextmanager
 def one_line_errors(after_interruption: str) -> Iterator[None]:
-    """Turn errors of the user's or the disk's making into one line; Ctrl-C into what to do afterwards."""
+    """Turn errors of the user's or the disk's making into one line; Ctrl-C into what to do afterwards.
+
+    Under torchrun, every process but the first says which it is.
+    """
     try:
         yield
     except SparcError as error:
-        _errors.print(f"error: {error}", highlight=False, markup=False, soft_wrap=True)
+        _say(f"error: {error}")
+        raise typer.Exit(2) from None
+    except OSError as error:
+        _say(f"error: {error.strerror or error}: {error.filename}" if error.filename else f"error: {error}")
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
-        _errors.print(f"interrupted: {after_interruption}", highlight=False, soft_wrap=True)
+        _say(f"interrupted: {after_interruption}")
         raise typer.Exit(130) from None
+
+
+def _say(line: str) -> None:
+    rank = os.environ.get("RANK", "0")
+    _errors.print(line if rank == "0" else f"process {rank}: {line}", highlight=False, markup=False, soft_wrap=True)

@@ -122,6 +122,11 @@ class FeatureStore:
             raise InputError("no stream was picked: name at least one")
         return FeatureStore({stream: self._columns[stream] for stream in streams})
 
+    def stored_row(self, stream: str, row: int) -> int:
+        """Which row of the stream's file or array a row of this store is."""
+        order = self._columns[stream].order
+        return row if order is None else int(order[row])
+
     def __len__(self) -> int:
         return self.n_rows
 

@@ -20,9 +20,10 @@ from index_build.corpus import Corpus
 from index_build.evaluation import evaluate
 from index_build.feature_store import FeatureStore
 from index_build.features import BackboneLoader, read_features, write_features
+from index_build.folder_lock import locked
 from index_build.media import media_name, write_media
 from index_build.statistics import CorpusFacts, corpus_facts, latent_table
-from index_build.steps import Display, SilentDisplay, Step, StepContext, StepResult, locked, run_steps
+from index_build.steps import Display, SilentDisplay, Step, StepContext, StepResult, run_steps
 from index_build.threads import one_thread
 from index_build.training.options import TrainingOptions
 from index_build.training.progress import TrainingProgress

@@ -4,20 +4,16 @@ A step writes into a folder named `.part`, which is renamed when the step is don
 whatever kills the builder, the next run goes on. A step may find its own files in the `.part` folder and keep them.
 """
 
-import fcntl
 import hashlib
 import importlib.util
 import json
-import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from index_build.workers import ProgressReport
-from sparc_core.errors import InputError
 
 _KEY_DIGITS = 16
 
@@ -96,7 +92,7 @@ def run_steps(steps: Sequence[Step], work: Path, display: Display) -> dict[str, 
 
     Args:
         steps: Each after those it needs.
-        work: The work folder; hold its lock (`locked`).
+        work: The work folder; hold its lock (`folder_lock.locked`).
         display: Told of everything.
 
     Returns:
@@ -111,30 +107,6 @@ def run_steps(steps: Sequence[Step], work: Path, display: Display) -> dict[str, 
         results[step.name] = _run_step(step, folder, inputs, display)
         display.finished(results[step.name])
     return results
-
-
-@contextmanager
-def locked(work: Path) -> Iterator[None]:
-    """Hold the work folder for this process; the system lets go of it when the process ends, however it ends.
-
-    Raises:
-        InputError: Another builder holds it, or the folder cannot be written.
-    """
-    try:
-        work.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(work / "lock", os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise InputError(f"work folder {work} cannot be written: {error.strerror}") from None
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InputError(
-                f"work folder {work} is in use by another build: wait until it ends, or choose another --work"
-            ) from None
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _run_step(step: Step, folder: Path, inputs: Mapping[str, Path], display: Display) -> StepResult:

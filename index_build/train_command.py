@@ -1,5 +1,6 @@
 """`sparc-build train`: SPARC on feature files. What the flags mean is in `index_build.training.options`."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,14 +11,14 @@ from index_build.command_errors import one_line_errors
 from sparc_core.errors import InputError
 
 if TYPE_CHECKING:
+    from index_build.feature_store import FeatureStore
+    from index_build.training.run import RunSettings
     from index_build.training.run_folder import RunRequest
-    from sparc_core.model import Sparc
 
 _console = Console()
 _TUNING = "What the recipe says, unless given"
 _Whole = Annotated[int | None, typer.Option(rich_help_panel=_TUNING)]
 _Number = Annotated[float | None, typer.Option(rich_help_panel=_TUNING)]
-_Choice = Annotated[str | None, typer.Option(rich_help_panel=_TUNING)]
 
 
 def train(
@@ -26,7 +27,7 @@ def train(
         list[str] | None,
         typer.Option(metavar="STREAM=PATH", help="A stream's features (.npy, .h5); give one per stream."),
     ] = None,
-    recipe: Annotated[str, typer.Option(help="default, or published: the paper's.")] = "default",
+    recipe: Annotated[str | None, typer.Option(help="default: ours. published: the paper's.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out; needs no other flag.")] = False,
     validation_rows: Annotated[int, typer.Option(help="Rows to hold out, drawn at random, measured every epoch.")] = 0,
     n_latents: _Whole = None,
@@ -34,25 +35,26 @@ def train(
     auxk: _Whole = None,
     auxk_coef: _Number = None,
     cross_loss_coef: _Number = None,
-    selection: _Choice = None,
+    selection: Annotated[str | None, typer.Option(help="global or local.", rich_help_panel=_TUNING)] = None,
     lr: _Number = None,
     batch_size: _Whole = None,
     num_epochs: _Whole = None,
     dead_neuron_threshold: _Whole = None,
     seed: _Whole = None,
     clip_grad_norm: _Number = None,
-    encoder_dtype: _Choice = None,
+    encoder_dtype: Annotated[str | None, typer.Option(help="float32 or bfloat16.", rich_help_panel=_TUNING)] = None,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Any other option of the recipe.", rich_help_panel=_TUNING),
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="Any other option; a wrong NAME lists them.", rich_help_panel=_TUNING
+        ),
     ] = None,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard's files too.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
     """Train SPARC on feature files. Safe to kill: --resume goes on, to the same weights.
 
-    Example: sparc-build train --features dino=dino.h5 --features clip_img=img.h5 --features clip_txt=txt.h5
-    --out runs/first --validation-rows 500. Under torchrun, --batch-size is that of all processes together.
+    Under torchrun, --batch-size is that of all processes together.
     """
     given: dict[str, Any] = {
         "n_latents": n_latents, "k": k, "auxk": auxk, "auxk_coef": auxk_coef, "cross_loss_coef": cross_loss_coef,
@@ -61,19 +63,16 @@ def train(
         "encoder_dtype": encoder_dtype,
     }  # fmt: skip
     changes = {name: value for name, value in given.items() if value is not None}
-    with one_line_errors("add --resume to the same command to go on from here"):
-        from index_build.training.run import STATE_FILE
+    with one_line_errors(f'"sparc-build train --out {out} --resume" goes on from the last checkpoint'):
         from index_build.training.run_folder import read_request
 
+        if resume and (features or recipe or changes or set_ or validation_rows):
+            raise InputError(f"--resume goes on with the run in {out} as it was: leave the other settings out")
         if resume:
-            if features or changes or set_ or validation_rows:
-                raise InputError(f"--resume goes on with the run in {out} as it was: leave the other settings out")
             request = read_request(out)
         else:
-            if (out / STATE_FILE).exists():
-                raise InputError(f"{out} holds a run already: add --resume to go on with it, or choose another folder")
-            request = _request(features or [], recipe, changes, set_ or [], validation_rows)
-        _train(request, out, tensorboard, device)
+            request = _request(features or [], recipe or "default", changes, set_ or [], validation_rows)
+        _train(request, out, resume, tensorboard, device)
 
 
 def _request(
@@ -82,65 +81,59 @@ def _request(
     from index_build.training.options import TrainingOptions
     from index_build.training.run_folder import RunRequest
 
-    paths = {stream: Path(path) for stream, path in (_pair(text, "--features", "STREAM=PATH") for text in features)}
-    if len(paths) < len(features):
-        raise InputError(f"--features names a stream twice: {' '.join(features)}")
-    more = dict(_pair(text, "--set", "NAME=VALUE") for text in settings)
-    return RunRequest(paths, TrainingOptions.of_recipe(recipe, changes | TrainingOptions.parse(more)), validation_rows)
+    paths = {stream: Path(path) for stream, path in _pairs(features, "--features", "STREAM=PATH").items()}
+    more = TrainingOptions.parse(_pairs(settings, "--set", "NAME=VALUE"))
+    twice = sorted(changes.keys() & more.keys())
+    if twice:
+        raise InputError(f"{twice[0]} is given twice, by its flag and by --set: leave one out")
+    return RunRequest(paths, TrainingOptions.of_recipe(recipe, changes | more), validation_rows)
 
 
-def _pair(text: str, flag: str, form: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not (name and equals and value):
-        raise InputError(f"{flag} is {text!r}: write it as {form}")
-    return name, value
+def _pairs(texts: list[str], flag: str, form: str) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (name and equals and value):
+            raise InputError(f"{flag} is {text!r}: write it as {form}")
+        if name in pairs:
+            raise InputError(f"{flag} names {name} twice: leave one out")
+        pairs[name] = value
+    return pairs
 
 
-def _train(request: "RunRequest", out: Path, tensorboard: bool, device: str) -> None:
+def _train(request: "RunRequest", out: Path, resume: bool, tensorboard: bool, device: str) -> None:
     from index_build.feature_store import FeatureStore
-    from index_build.training.display import TrainingDisplay
-    from index_build.training.processes import choose_device, join_processes
+    from index_build.folder_lock import locked
+    from index_build.training.processes import choose_device, join_processes, leave_processes
     from index_build.training.run import RunSettings, train_sparc
-    from index_build.training.run_folder import MODEL_FILE, split
-    from sparc_core.checkpoint import save_sparc
+    from index_build.training.run_folder import new_run, split
 
     chosen = choose_device(device)
-    processes = join_processes(chosen)
     store, held_out = split(FeatureStore.open(request.features), request.validation_rows)
-    if not processes.is_first:
-        train_sparc(store, request.options, out, settings=RunSettings(device=chosen, processes=processes))
-        return
-    request.write(out)
+    processes = join_processes(chosen)
     settings = RunSettings(held_out, tensorboard, chosen, processes)
+    if processes.is_first:
+        with locked(out), nullcontext() if resume else new_run(request, out):
+            _train_and_measure(request, store, out, settings)
+    else:
+        train_sparc(store, request.options, out, settings=settings)
+    leave_processes()
+
+
+def _train_and_measure(request: "RunRequest", store: "FeatureStore", out: Path, settings: "RunSettings") -> None:
+    from index_build.training.display import TrainingDisplay
+    from index_build.training.run import BEST_FILE, train_sparc
+    from index_build.training.run_folder import MODEL_FILE, measure, write_summary
+    from sparc_core.checkpoint import load_sparc, save_sparc
+
     with TrainingDisplay(_console) as display:
-        model = train_sparc(store, request.options, out, [display], settings).cpu()
+        model = train_sparc(store, request.options, out, [display], settings)
     save_sparc(model, out / MODEL_FILE)
-    _summarise(model, store, held_out, out)
-
-
-def _summarise(model: "Sparc", store: Any, held_out: Any, out: Path) -> None:
-    """Measure what came out; keep it and say it."""
-    from index_build.training.run import BEST_FILE
-    from index_build.training.run_folder import MODEL_FILE, model_liveness, write_summary
-    from index_build.training.validation import validate
-    from sparc_core.checkpoint import load_metadata, load_sparc
-
     models = {MODEL_FILE: model}
-    if held_out is not None:
-        models[BEST_FILE] = load_sparc(out / BEST_FILE)
-    summary: dict[str, Any] = {}
-    for name, candidate in models.items():
-        alive = model_liveness(candidate, store)
-        dead, some = alive.dead_in_all / candidate.config.n_latents, alive.alive_in_some / candidate.config.n_latents
-        summary[name] = {"dead_share": dead, "alive_in_some_share": some}
-        line = f"{out / name}: dead {dead:.1%} of {candidate.config.n_latents}, alive in some streams only {some:.1%}"
-        if held_out is not None:
-            errors = validate(candidate, held_out)
-            summary[name] |= {"nmse": dict(errors.nmse), "mean_cross_nmse": errors.mean_cross_nmse}
-            line += "; validation NMSE " + " ".join(f"{stream} {error:.4f}" for stream, error in errors.nmse.items())
-            line += f", cross {errors.mean_cross_nmse:.4f}"
-        if name == BEST_FILE:
-            summary[name]["step"] = int(load_metadata(out / BEST_FILE)["step"])
-            line += f", from step {summary[name]['step']}"
-        _console.print(line, highlight=False, soft_wrap=True)
-    write_summary(out, summary)
+    if settings.validation is not None:
+        models[BEST_FILE] = load_sparc(out / BEST_FILE).to(settings.device)
+    with _console.status("measuring"):
+        summaries = {name: measure(candidate, store, settings.validation) for name, candidate in models.items()}
+    for name, summary in summaries.items():
+        _console.print(f"{out / name}: {summary}", highlight=False, markup=False, soft_wrap=True)
+    write_summary(out, summaries)

@@ -91,7 +91,7 @@ def restore_weights(model: Sparc, tensors: Mapping[str, Tensor], path: Path) -> 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
     """Write tensors and a JSON header, fsynced and renamed into place."""
     content = save({name: tensor.contiguous() for name, tensor in tensors.items()}, {_KEY: json.dumps(header)})
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.tmp")  # the same every time, so that a killed writer leaves one at most
     try:
         with temporary.open("wb") as file:
             file.write(content)

@@ -26,7 +26,7 @@ _COUNTER = "stats_last_nonzero_"
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
-def load_published(folder: Path) -> Sparc:
+def load_published(folder: Path | str) -> Sparc:
     """Read the run directory of a published training run, on the CPU, ready for inference.
 
     Args:
@@ -41,6 +41,7 @@ def load_published(folder: Path) -> Sparc:
             or holds values that are not finite, or a stream has a name that `SparcConfig` refuses.
         ShapeError: Tensors do not fit together, or not the settings.
     """
+    folder = Path(folder)
     args = _read_args(folder / CONFIG_NAME)
     path = folder / WEIGHTS_NAME
     tensors = _read_state(path)

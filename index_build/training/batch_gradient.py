@@ -147,7 +147,10 @@ class _Graph:
         return row_term(self._order(latents, share), share.gather(slot_weights), share.gather(table))
 
     def _order(self, latents: Tensor, share: Share) -> LatentOrder:
-        """Sorted once where streams share latents or dictionaries share codes."""
+        """Sorted once where streams share latents or dictionaries share codes.
+
+        By identity: all the tensors live as long as this object does.
+        """
         if id(latents) not in self._orders:
             self._orders[id(latents)] = order_by_latent(share.gather(latents), self._model.config.n_latents)
         return self._orders[id(latents)]

@@ -39,15 +39,18 @@ class Batches:
     def features(self, step: int, share: Share) -> dict[str, Float[Tensor, "b d"]]:
         """One process's share of a batch, as the recipe wants it."""
         rows = self.row_numbers(step)
-        x = self._store.rows(rows[share.rows])
+        x = self._marked(rows[share.rows])
         if not self._options.mix_share:
             return x
         generator = generator_for(self._options.seed, "mixing", step)
         partners = rows[torch.randperm(len(rows), generator=generator)][share.rows]
         amount = self._options.mix_share * torch.rand(len(rows), 1, generator=generator)[share.rows]
-        return {
-            s: F.normalize(torch.lerp(x[s], other, amount), dim=1) for s, other in self._store.rows(partners).items()
-        }
+        others = self._marked(partners)
+        return {stream: F.normalize(torch.lerp(x[stream], others[stream], amount), dim=1) for stream in x}
+
+    def _marked(self, rows: Int64[Tensor, " b"]) -> dict[str, Float[Tensor, "b d"]]:
+        """Features in which a row of zeros, which has no direction, is NaN, so that its batch is skipped."""
+        return {s: x.masked_fill_((x == 0).all(1, keepdim=True), torch.nan) for s, x in self._store.rows(rows).items()}
 
     def sample(self, n_rows: int, generator: torch.Generator) -> dict[str, Float[Tensor, "n d"]]:
         """Random rows, at most so many, of which those that are finite in every stream."""
@@ -57,12 +60,12 @@ class Batches:
         return {stream: x[finite] for stream, x in sample.items()}
 
     def unusable_row(self, step: int) -> tuple[str, int] | None:
-        """The first stream and row of a batch that is not finite or all zero."""
+        """The first stream of a batch with a row that is not finite or all zero, and which row of its file that is."""
         rows = self.row_numbers(step)
         for stream, x in self._store.rows(rows).items():
             unusable = ~x.isfinite().all(1) | (x == 0).all(1)
             if unusable.any():
-                return stream, int(rows[unusable][0])
+                return stream, self._store.stored_row(stream, int(rows[unusable][0]))
         return None
 
     def _epoch_order(self, epoch: int) -> Int64[Tensor, " n"]:

@@ -7,7 +7,7 @@ the gradient alone as much memory as the weights.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from jaxtyping import Float, Int64
@@ -16,6 +16,7 @@ from torch.optim.adam import adam
 
 from index_build.training.batch_gradient import StreamGradient
 from index_build.training.encoder import Encoder
+from index_build.training.options import DictionaryNorm
 from index_build.training.row_gradients import RowGradient
 from sparc_core.model import Sparc
 
@@ -72,7 +73,7 @@ class BlockAdam:
         self,
         gradients: Mapping[str, StreamGradient],
         lr: float,
-        dictionary_norm: str,
+        dictionary_norm: DictionaryNorm | Literal["never"],
         clip_norm: float | None = None,
         encoder_decay: float = 0.0,
     ) -> None:
@@ -83,8 +84,8 @@ class BlockAdam:
             lr: The learning rate.
             dictionary_norm: "before_step" scales dictionary rows to unit norm first and takes the part of their
                 gradient away that would only change it; "after_step" scales them last.
-            encoder_decay: Encoder rows first shrink by this times `lr` (decoupled weight decay).
             clip_norm: Gradients are scaled down together to this L2 norm where theirs is larger.
+            encoder_decay: Encoder rows first shrink by this times `lr` (decoupled weight decay).
         """
         scale = 1.0 if clip_norm is None else min(1.0, clip_norm / max(self._norm(gradients), _LEAST_NORM))
         for (stream, name), moments in self._moments.items():

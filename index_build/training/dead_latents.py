@@ -28,7 +28,7 @@ class DeadLatents:
         activation_threshold: float,
         device: torch.device | None = None,
     ) -> None:
-        """Args: dead after more than `steps_threshold` steps with no activation above `activation_threshold`."""
+        """Args: dead after `steps_threshold` steps without an activation above `activation_threshold`."""
         self._steps_threshold = steps_threshold
         self._activation_threshold = activation_threshold
         self.steps_asleep = {stream: torch.zeros(n_latents, dtype=torch.int64, device=device) for stream in streams}

@@ -5,14 +5,16 @@ demo's small dictionary and a minute of CPU. Why: `docs/decisions/0006-default-r
 `index_build.training.trainer`.
 """
 
+import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args, get_type_hints
 
 from sparc_core.errors import InputError
 from sparc_core.selection import Selection
 
 EncoderDtype = Literal["float32", "bfloat16"]
+DictionaryNorm = Literal["before_step", "after_step"]
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "selection": ("global", "local"),
@@ -23,12 +25,20 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "resample": ("none", "noise", "rows"),
     "encoder_dtype": ("float32", "bfloat16"),
 }
-_AT_LEAST_ONE = ("n_latents", "k", "auxk", "batch_size", "num_epochs", "resample_every", "checkpoint_every")
+_AT_LEAST_ONE = (
+    "n_latents",
+    "k",
+    "auxk",
+    "batch_size",
+    "num_epochs",
+    "resample_every",
+    "checkpoint_every",
+    "dead_steps_threshold",
+    "dead_neuron_threshold",
+)
 _NOT_NEGATIVE = (
     "auxk_coef",
     "cross_loss_coef",
-    "dead_steps_threshold",
-    "dead_neuron_threshold",
     "auxk_threshold",
     "warmup_steps",
     "encoder_weight_decay",
@@ -51,12 +61,12 @@ class TrainingOptions:
         lr: Adam's highest learning rate.
         batch_size: Rows per step; the last batch of an epoch may be smaller.
         num_epochs: Passes over the rows.
-        dead_steps_threshold: A latent is dead in a stream, and may serve AuxK, after more steps than this without an
+        dead_steps_threshold: A latent is dead in a stream, and may serve AuxK, after so many steps without an
             activation.
-        dead_neuron_threshold: A latent is dead enough for resampling with noise after more steps than this (published
-            name).
+        dead_neuron_threshold: A latent is dead enough for resampling with noise after so many steps without one
+            (published name).
         auxk_threshold: An activation counts only above this.
-        seed: Fixes initial weights, row order and resampling.
+        seed: Fixes initial weights, row order, mixing and resampling; below 2^31.
         shuffle: Draw a new row order every epoch; False takes rows as they come.
         dictionary_init: "random" directions (published), or "rows": latent l points, in every stream, to the same
             random item.
@@ -100,7 +110,7 @@ class TrainingOptions:
     dictionary_init: Literal["random", "rows"] = "rows"
     pre_bias_init: Literal["zero", "mean"] = "mean"
     loss_scale: Literal["target", "variance"] = "target"
-    dictionary_norm: Literal["before_step", "after_step"] = "after_step"
+    dictionary_norm: DictionaryNorm = "after_step"
     local_share: float = 0.0
     warmup_steps: int = 0
     decay_share: float = 0.5
@@ -117,6 +127,9 @@ class TrainingOptions:
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 raise InputError(f"{name} is {getattr(self, name)!r}: choose from {', '.join(choices)}")
+        for name, value in self.as_dict().items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise InputError(f"{name} is {value}: give a finite number")
         for name in _AT_LEAST_ONE:
             if getattr(self, name) < 1:
                 raise InputError(f"{name} is {getattr(self, name)}: at least 1 is needed")
@@ -130,6 +143,8 @@ class TrainingOptions:
             raise InputError(f"clip_grad_norm is {self.clip_grad_norm}: it must be positive, or None for no clipping")
         if self.lr <= 0:
             raise InputError(f"lr is {self.lr}: it must be positive")
+        if self.seed >= 2**31:
+            raise InputError(f"seed is {self.seed}: it must be below 2^31")
         if self.k > self.n_latents:
             raise InputError(f"k is {self.k}: choose from 1 to n_latents, {self.n_latents}")
 
@@ -192,7 +207,7 @@ class TrainingOptions:
         Raises:
             InputError: There is no such option, or the text cannot be read as its type.
         """
-        types = {field.name: getattr(field.type, "__name__", str(field.type)) for field in fields(TrainingOptions)}
+        types = get_type_hints(TrainingOptions)
         parsed: dict[str, Any] = {}
         for name, text in settings.items():
             if name not in types:
@@ -205,17 +220,21 @@ class TrainingOptions:
         return asdict(self)
 
 
-def _read(name: str, text: str, kind: str) -> Any:
+def _read(name: str, text: str, kind: Any) -> Any:
     """One option's value; choices and ranges are checked where options are made."""
-    if "None" in kind and text.lower() == "none":
+    kinds = get_args(kind) or (kind,)
+    if type(None) in kinds and text.lower() == "none":
         return None
-    readers: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "bool": _read_bool}
-    for word, reader in readers.items():
-        if kind.startswith(word):
+    readers: dict[Any, tuple[Callable[[str], Any], str]] = {
+        int: (int, "a whole number"), float: (float, "a number"), bool: (_read_bool, "true or false")
+    }  # fmt: skip
+    for candidate in kinds:
+        if candidate in readers:
+            reader, what = readers[candidate]
             try:
                 return reader(text)
             except ValueError:
-                raise InputError(f"{name} is {text!r}: give a value of type {word}") from None
+                raise InputError(f"{name} is {text!r}: give {what}") from None
     return text
 
 

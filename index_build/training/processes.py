@@ -1,7 +1,8 @@
 """Several processes that train one model together, each on a part of every batch.
 
 They exchange what a batch's gradient is made of (codes, errors, features), not the gradient, which is as large as the
-weights; so every process takes the very same step and the weights never need to be compared.
+weights; so every process takes the same step, up to the rounding of its machine. After every epoch all take over what
+the first one has.
 """
 
 import os
@@ -86,6 +87,20 @@ class Processes(NamedTuple):
         counts = tuple(n_rows // self.n + (rank < n_rows % self.n) for rank in range(self.n))
         return Share(counts, self.rank)
 
+    def follow_first(self, tensor: Tensor) -> None:
+        """Take over, in place, what the first process has."""
+        if self.n > 1:
+            dist.broadcast(tensor, 0)
+
+    def same(self, value: int) -> bool:
+        """Whether all processes have the same number."""
+        if self.n == 1:
+            return True
+        mine = torch.tensor([value])
+        values = [torch.zeros_like(mine) for _ in range(self.n)]
+        dist.all_gather(values, mine)
+        return all(int(other) == value for other in values)
+
     def wait(self) -> None:
         """Until every process is here."""
         if self.n > 1:
@@ -105,14 +120,31 @@ def choose_device(name: str) -> torch.device:
         raise InputError('device is "cuda", but torch sees no GPU: check the driver, or use "cpu"')
     if name == "cpu" or not available:
         return torch.device("cpu")
-    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    position, n_gpus = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+    if position >= n_gpus:
+        raise InputError(f"there are more processes than GPUs on this machine, {n_gpus}: start one for each")
+    return torch.device("cuda", position)
 
 
 def join_processes(device: torch.device) -> Processes:
-    """Join the others that `torchrun` started, or be alone."""
-    n = int(os.environ.get("WORLD_SIZE", "1"))
-    if n == 1:
+    """Join the others that `torchrun` started, or be alone.
+
+    Raises:
+        InputError: There should be others, but the environment does not say how to reach them.
+    """
+    if os.environ.get("WORLD_SIZE", "1") == "1":
         return Processes()
+    missing = [name for name in ("RANK", "MASTER_ADDR", "MASTER_PORT") if name not in os.environ]
+    if missing:
+        raise InputError(f"WORLD_SIZE is set but {', '.join(missing)} is not: start with torchrun, or unset WORLD_SIZE")
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
     if not dist.is_initialized():
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
-    return Processes(dist.get_rank(), n)
+        dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
+    return Processes(dist.get_rank(), dist.get_world_size())
+
+
+def leave_processes() -> None:
+    """Part from the others, if there are any."""
+    if dist.is_initialized():
+        dist.destroy_process_group()

@@ -3,11 +3,13 @@
 import json
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from index_build.files import write_text
 from index_build.training.validation import Validation
+from sparc_core.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -15,13 +17,13 @@ class TrainingProgress:
     """Where a run stands, after some step.
 
     Attributes:
-        epoch, num_epochs: Epoch that the next step belongs to, from 1.
+        epoch, num_epochs: Epoch of the last step, from 1.
         step, n_steps: Steps taken, and the length of the run.
         loss: Total loss of the last batch.
-        nmse: Its own reconstruction error per stream, in the recipe's scale (0 perfect, 1 as bad as no latents).
+        nmse: Its own reconstruction error per stream, in the recipe's scale (0 is perfect).
         mean_cross_nmse: The same, from other streams' codes, mean over pairs.
-        dead_share: Share of latents that are dead in every stream, by the trainer's counters.
-        n_skipped: Batches so far whose loss was not finite.
+        dead_share: Share of latents that no stream has activated for `dead_steps_threshold` steps.
+        n_skipped: Batches so far whose loss or gradient was not finite.
         lr: Learning rate of the last step.
         rows_per_second: Rows trained on per second since the last report, by all processes together.
         seconds_left: Until the end, at that pace.
@@ -43,13 +45,9 @@ class TrainingProgress:
     validation: Validation | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON; pairs of streams as "source->target"."""
-        validation = None
-        if self.validation is not None:
-            cross = {f"{pair.source}->{pair.target}": error for pair, error in self.validation.cross_nmse.items()}
-            mean = self.validation.mean_cross_nmse
-            validation = {"nmse": dict(self.validation.nmse), "cross_nmse": cross, "mean_cross_nmse": mean}
-        return asdict(self) | {"validation": validation}
+        """Plain values, for JSON."""
+        validation = None if self.validation is None else self.validation.as_dict()
+        return {field.name: getattr(self, field.name) for field in fields(self)} | {"validation": validation}
 
 
 Report = Callable[[TrainingProgress], None]
@@ -62,7 +60,7 @@ class MetricsFile:
         """Args: where, and the step that the run goes on from; lines of later steps go, as they are taken again."""
         self._path = path
         if path.exists():
-            path.write_text("".join(_lines_up_to(path.read_text(), steps_done)))
+            write_text(path, "".join(_lines_up_to(path.read_text(), steps_done)))
 
     def __call__(self, progress: TrainingProgress) -> None:
         """Add a line."""
@@ -76,9 +74,15 @@ class TensorBoardFiles:
     def __init__(self, folder: Path, steps_done: int) -> None:
         """Args: where, and the step that the run goes on from; what was logged of later steps is hidden.
 
-        Raises ImportError without the package `tensorboard`.
+        Raises:
+            InputError: The package `tensorboard` is missing.
         """
-        from torch.utils.tensorboard import SummaryWriter
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            raise InputError(
+                'TensorBoard is not installed: pip install "sparc-explorer[tensorboard]", or leave --tensorboard out'
+            ) from None
 
         self._writer = SummaryWriter(str(folder), purge_step=steps_done + 1)
 
@@ -108,6 +112,6 @@ def _lines_up_to(text: str, steps_done: int) -> list[str]:
         try:
             if json.loads(line)["step"] <= steps_done:
                 kept.append(line + "\n")
-        except ValueError:  # a line cut short by an interruption
+        except (ValueError, KeyError, TypeError):  # a line cut short by an interruption, or not ours
             break
     return kept

@@ -19,6 +19,7 @@ from sparc_core.sparse import SparseCode, concatenate
 SWEEP_ROWS = 8192
 """How many rows a sweep looks at, at most."""
 _NOISE_SCALE = 0.01
+_LEAST_CHANCE = 1e-20
 _SWEEP_BATCH = 1024
 
 
@@ -48,13 +49,15 @@ def resample_with_rows(
     """Give latents that no item of a sample activates, in one stream or in all, a direction that items need.
 
     One sweep over the sample under the model's own selection finds them. A latent unused in every stream takes one
-    item, drawn with a chance proportional to its squared error, and points to that item's residual in every stream, so
-    that the streams agree on its meaning from the start. A latent used in some streams points, in the others, to the
-    mean feature of the items that use it.
+    item, drawn with a chance proportional to the square of its squared error, and points to that item's residual in
+    every stream, so that the streams agree on its meaning from the start. A latent used in some streams points, in the
+    others, to the mean feature of the items that use it.
 
     Returns:
-        Per stream, the latents that changed.
+        Per stream, the latents that changed; nothing for a sample without rows.
     """
+    if not len(next(iter(sample.values()))):
+        return {}
     swept = _sweep(model, sample)
     unused = torch.stack([_unused(code, model.config.n_latents) for code in swept.codes.values()])
     everywhere = unused.all(0).nonzero().squeeze(1)
@@ -106,12 +109,14 @@ def _users(codes: Mapping[str, SparseCode], latent: int) -> Bool[Tensor, " n"]:
 def _badly_reconstructed(
     residuals: Mapping[str, Tensor], n_rows: int, generator: torch.Generator
 ) -> Int64[Tensor, " m"]:
-    """Draw rows with a chance proportional to their squared error, every stream weighing the same."""
+    """Draw rows with a chance proportional to the square of their squared error, every stream weighing the same."""
     if not n_rows:
         return torch.empty(0, dtype=torch.int64, device=next(iter(residuals.values())).device)
-    shares = [residual.square().sum(1) / residual.square().sum() for residual in residuals.values()]
-    error = torch.stack(shares).sum(0)
-    drawn = torch.multinomial(error.square().cpu(), n_rows, replacement=n_rows > len(error), generator=generator)
+    squares = [residual.square().sum(1) for residual in residuals.values()]
+    error = torch.stack([square / square.sum().clamp_min(_LEAST_CHANCE) for square in squares]).sum(0)
+    # Rows without error may be drawn too: there may be fewer others than latents to fill.
+    chance = error.square().clamp_min(_LEAST_CHANCE).cpu()
+    drawn = torch.multinomial(chance, n_rows, replacement=n_rows > len(error), generator=generator)
     return drawn.to(error.device)
 
 

@@ -90,6 +90,6 @@ class RowGradient:
         return self.write(0, self._terms[0].table.new_empty(self.shape))
 
     def is_finite(self) -> bool:
-        """Whether every number that the sums are made of is finite."""
+        """Whether the numbers that the sums are made of are finite; their products may still overflow."""
         # A sum is finite only if all it adds up is, and takes one pass.
         return all(bool((term.weights.sum() + term.table.sum()).isfinite()) for term in self._terms)

@@ -5,6 +5,7 @@ ends with the same bits as a run that was never stopped (same machine and number
 `index_build.training.options.TrainingOptions`.
 """
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from index_build.training.state import fingerprint, restore_state, save_state
 from index_build.training.trainer import Trainer
 from index_build.training.validation import Validation, validate
 from sparc_core.checkpoint import save_sparc
+from sparc_core.errors import InputError
 from sparc_core.losses import SparcLoss
 from sparc_core.model import Sparc
 
@@ -33,7 +35,7 @@ _REPORT_EVERY = 50
 
 @dataclass(frozen=True)
 class RunSettings:
-    """What does not change a run's result.
+    """What does not change a run's result, but for rounding.
 
     Attributes:
         validation: Held-out rows to measure at the end of every epoch.
@@ -64,14 +66,14 @@ def train_sparc(
             `TrainingProgress` a line) and, with validation, the model that did best there (`best.safetensors`). A
             finished run is read back, not trained again.
         reports: Called every 50 steps, at the end of an epoch with validation, and at the end.
-        settings: Everything that does not change the result.
+        settings: Everything else.
 
     Returns:
         The trained model after the last step, in evaluation mode.
 
     Raises:
-        InputError: Unusable features, or a folder that holds a run with other features or options, or too many batches
-            in a row without a finite loss.
+        InputError: Unusable features or held-out rows, a folder that holds a run with other features or options, or
+            training that diverges.
     """
     settings = settings or RunSettings()
     trainer = Trainer(store, options, device=settings.device, processes=settings.processes)
@@ -82,15 +84,17 @@ class _Run:
     """A trainer with its folder."""
 
     def __init__(
-        self, trainer: Trainer, run: str, folder: Path, reports: Sequence[Report], settings: RunSettings
+        self, trainer: Trainer, fingerprint: str, folder: Path, reports: Sequence[Report], settings: RunSettings
     ) -> None:
-        self._trainer, self._run, self._folder, self._settings = trainer, run, folder, settings
+        self._trainer, self._fingerprint, self._folder, self._settings = trainer, fingerprint, folder, settings
         self._best_score = float("inf")
         self._writes = settings.processes.is_first
         folder.mkdir(parents=True, exist_ok=True)
         if self._state_path.exists():
-            notes = restore_state(trainer, run, self._state_path)
+            notes = restore_state(trainer, fingerprint, self._state_path)
             self._best_score = float(notes["best_score"])
+        if not settings.processes.same(trainer.steps_done):
+            raise InputError(f"the processes see different states of the run in {folder}: use a disk that all share")
         self._reports = list(reports) if self._writes else []
         if self._writes:
             self._reports.append(MetricsFile(folder / METRICS_FILE, trainer.steps_done))
@@ -112,8 +116,13 @@ class _Run:
             if is_last or validation is not None or trainer.steps_done % _REPORT_EVERY == 0:
                 self._report(loss, validation)
             if self._writes and (is_last or trainer.steps_done % every == 0):
-                save_state(trainer, self._run, self._state_path, {"best_score": self._best_score})
+                save_state(trainer, self._fingerprint, self._state_path, {"best_score": self._best_score})
         self._settings.processes.wait()
+        if not all(bool(weight.isfinite().all()) for weight in trainer.model.parameters()):
+            lr = trainer.options.lr
+            raise InputError(
+                f"training ended with weights that are not finite: start afresh with a lower lr than {lr:g}"
+            )
         return trainer.model.eval()
 
     def _validate(self) -> Validation | None:
@@ -122,6 +131,11 @@ class _Run:
             return None
         validation = validate(self._trainer.model, self._settings.validation)
         score = validation.score(self._trainer.options.cross_loss_coef)
+        if math.isnan(score):
+            raise InputError(
+                "validation errors are not finite: hold out rows of which at least one is finite and not all zero in "
+                "every stream, or, if the loss grows, lower lr"
+            )
         if score < self._best_score:
             self._best_score = score
             save_sparc(self._trainer.model, self._folder / BEST_FILE, {"step": str(self._trainer.steps_done)})

@@ -5,7 +5,8 @@ Steps, checkpoints and metrics are `index_build.training.run`'s.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,11 @@ import numpy as np
 import torch
 
 from index_build.feature_store import FeatureStore
+from index_build.files import write_text
 from index_build.training.options import TrainingOptions
-from sparc_core.errors import InputError
+from index_build.training.run import STATE_FILE
+from index_build.training.validation import Validation, validate
+from sparc_core.errors import InputError, SparcError
 from sparc_core.metrics import Liveness, active_counts, liveness
 from sparc_core.model import Sparc
 
@@ -45,7 +49,28 @@ class RunRequest:
         folder.mkdir(parents=True, exist_ok=True)
         features = {stream: str(path.resolve()) for stream, path in self.features.items()}
         content = asdict(self) | {"features": features, "options": self.options.as_dict()}
-        (folder / RUN_FILE).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        write_text(folder / RUN_FILE, json.dumps(content, indent=1) + "\n")
+
+
+@contextmanager
+def new_run(request: RunRequest, folder: Path) -> Iterator[None]:
+    """A folder for a run that starts; it stays as it was if the run cannot start.
+
+    Raises:
+        InputError: There is a run in it already.
+    """
+    if (folder / RUN_FILE).exists() or (folder / STATE_FILE).exists():
+        raise InputError(
+            f'{folder} holds a run already: "sparc-build train --out {folder} --resume" goes on with it; '
+            "choose another folder for a new one"
+        )
+    request.write(folder)
+    try:
+        yield
+    except SparcError:
+        if not (folder / STATE_FILE).exists():
+            (folder / RUN_FILE).unlink(missing_ok=True)
+        raise
 
 
 def read_request(folder: Path) -> RunRequest:
@@ -60,7 +85,7 @@ def read_request(folder: Path) -> RunRequest:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         features = {stream: Path(file) for stream, file in content["features"].items()}
-        return RunRequest(features, TrainingOptions(**content["options"]), content["validation_rows"])
+        return RunRequest(features, TrainingOptions(**content["options"]), int(content["validation_rows"]))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is damaged or of another version ({error}): start the run in a new folder") from error
 
@@ -95,6 +120,44 @@ def model_liveness(model: Sparc, store: FeatureStore) -> Liveness:
     return liveness(counts)
 
 
-def write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
-    """Keep what came out."""
-    (folder / SUMMARY_FILE).write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+@dataclass(frozen=True)
+class ModelSummary:
+    """What a trained model does; `str` of it is a line.
+
+    Attributes:
+        n_latents: Its latents.
+        dead_share: Share of them that no training row activates in any stream.
+        alive_in_some_share: Share that training rows activate in some streams, not in all.
+        validation: Errors on held-out rows, if there are any.
+    """
+
+    n_latents: int
+    dead_share: float
+    alive_in_some_share: float
+    validation: Validation | None
+
+    def __str__(self) -> str:
+        text = f"dead {self.dead_share:.1%} of {self.n_latents}"
+        text += f", alive in some streams only {self.alive_in_some_share:.1%}"
+        if self.validation is None:
+            return text
+        errors = " ".join(f"{stream} {error:.4f}" for stream, error in self.validation.nmse.items())
+        return f"{text}; validation NMSE {errors}, cross {self.validation.mean_cross_nmse:.4f}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        shares = {"dead_share": self.dead_share, "alive_in_some_share": self.alive_in_some_share}
+        return shares | {"validation": self.validation.as_dict() if self.validation else None}
+
+
+def measure(model: Sparc, store: FeatureStore, held_out: FeatureStore | None) -> ModelSummary:
+    """Look at all training rows, and at those held out."""
+    alive, n_latents = model_liveness(model, store), model.config.n_latents
+    errors = None if held_out is None else validate(model, held_out)
+    return ModelSummary(n_latents, alive.dead_in_all / n_latents, alive.alive_in_some / n_latents, errors)
+
+
+def write_summary(folder: Path, summaries: Mapping[str, ModelSummary]) -> None:
+    """Keep what came out, by file of the model."""
+    content = {name: summary.as_dict() for name, summary in summaries.items()}
+    write_text(folder / SUMMARY_FILE, json.dumps(content, indent=1) + "\n")

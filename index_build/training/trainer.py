@@ -22,6 +22,7 @@ from index_build.training.processes import Processes, Share
 from index_build.training.resampling import SWEEP_ROWS, resample_with_noise, resample_with_rows
 from index_build.training.schedule import learning_rate
 from index_build.training.start import feature_moments, generator_for, initial_model, variances
+from sparc_core.checkpoint import weights
 from sparc_core.errors import InputError
 from sparc_core.losses import Decoded, SparcLoss, sparc_loss
 from sparc_core.model import Sparc
@@ -29,7 +30,7 @@ from sparc_core.selection import Selection, choose, choose_dead
 from sparc_core.sparse import SparseCode
 
 MOST_SKIPPED = 20
-"""So many batches in a row without a finite loss end a run."""
+"""So many batches in a row without a finite loss end a run; in a short run, half of its batches do."""
 
 
 class Trainer:
@@ -76,13 +77,22 @@ class Trainer:
         self.encoder = Encoder(self.model, options.encoder_dtype)
         self.optimizer = BlockAdam(self.model, self.encoder)
         self.steps_done = self.n_skipped = self.skipped_in_a_row = 0
+        self._check_last_batch()
         self.steps_per_epoch = self._batches.per_epoch
         self.n_steps = self.steps_per_epoch * options.num_epochs
 
+    def _check_last_batch(self) -> None:
+        n_last = self._batches.n_rows % self.options.batch_size
+        if 0 < n_last < self._processes.n:
+            raise InputError(
+                f"the last batch of an epoch has {n_last} of {self._batches.n_rows} rows, too few for "
+                f"{self._processes.n} processes: choose another batch_size, or fewer processes"
+            )
+
     @property
     def epoch(self) -> int:
-        """Epochs begun, counted from 1."""
-        return min(self.steps_done // self.steps_per_epoch + 1, self.options.num_epochs)
+        """That of the last step, counted from 1."""
+        return max(self.steps_done - 1, 0) // self.steps_per_epoch + 1
 
     @property
     def rows_seen(self) -> int:
@@ -115,7 +125,8 @@ class Trainer:
             self.dead.restore(counters)
             self._skip()
         self.steps_done += 1
-        self._resample()
+        if self._resample() or self.steps_done % self.steps_per_epoch == 0:
+            self._follow_first()
         return loss
 
     def gradient(self, batch: Mapping[str, Float[Tensor, "b d"]], share: Share) -> BatchGradient:
@@ -162,23 +173,25 @@ class Trainer:
         """Count a batch that cannot be used, and give up after many of them."""
         self.n_skipped += 1
         self.skipped_in_a_row += 1
-        if self.skipped_in_a_row < MOST_SKIPPED:
+        most = max(1, min(MOST_SKIPPED, self.n_steps // 2))
+        if self.skipped_in_a_row < most:
             return
         found = self._batches.unusable_row(self.steps_done)
-        reason = f"the features are finite, so training diverged; lower lr (it is {self.options.lr:g})"
+        reason = f"the features are finite, so training diverged; start afresh with a lower lr than {self.options.lr:g}"
         if found is not None:
             stream, row = found
             reason = f"features of stream {stream} are not finite, or all zero, in row {row}; extract them again"
         raise InputError(
-            f"the loss was not finite in {MOST_SKIPPED} batches in a row, up to step {self.steps_done + 1}: {reason}"
+            f"the loss was not finite in {most} batches in a row, up to step {self.steps_done + 1}: {reason}"
         )
 
-    def _resample(self) -> None:
+    def _resample(self) -> bool:
+        """Whether it was time to, and done."""
         options = self.options
         if options.resample == "none" or self.steps_done % options.resample_every:
-            return
+            return False
         if self.steps_done > options.resample_until * self.n_steps:
-            return
+            return False
         generator = generator_for(options.seed, "resample", self.steps_done)
         if options.resample == "noise":
             changed = resample_with_noise(self.model, self.dead.masks(options.dead_neuron_threshold), generator)
@@ -188,6 +201,16 @@ class Trainer:
         for stream, latents in changed.items():
             self.optimizer.forget(stream, latents)
             self.dead.wake(stream, latents)
+        self.encoder.refresh_all()
+        return True
+
+    def _follow_first(self) -> None:
+        """Let no rounding that differs between processes add up."""
+        if self._processes.n == 1:
+            return
+        counters = self.dead.steps_asleep.values()
+        for tensor in (*weights(self.model).values(), *self.optimizer.state().values(), *counters):
+            self._processes.follow_first(tensor)
         self.encoder.refresh_all()
 
 

@@ -1,7 +1,8 @@
 """How well a model does on rows that it was not trained on."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from itertools import permutations
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -29,6 +30,11 @@ class Validation(NamedTuple):
         """Over all pairs; 0 for a single stream."""
         return sum(self.cross_nmse.values()) / max(len(self.cross_nmse), 1)
 
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON; pairs of streams as "source->target"."""
+        cross = {f"{pair.source}->{pair.target}": error for pair, error in self.cross_nmse.items()}
+        return {"nmse": dict(self.nmse), "cross_nmse": cross, "mean_cross_nmse": self.mean_cross_nmse}
+
     def score(self, cross_loss_coef: float) -> float:
         """What training minimises, without AuxK: the smaller, the better."""
         return sum(self.nmse.values()) / len(self.nmse) + cross_loss_coef * self.mean_cross_nmse
@@ -42,7 +48,7 @@ def validate(model: Sparc, store: FeatureStore) -> Validation:
     """
     device = next(model.parameters()).device
     own: dict[str, list[Tensor]] = {stream: [] for stream in store.widths}
-    cross: dict[CrossPair, list[Tensor]] = {}
+    cross: dict[CrossPair, list[Tensor]] = {CrossPair(*pair): [] for pair in permutations(store.widths, 2)}
     n_rows = 0
     for start in range(0, store.n_rows, _ROWS_AT_A_TIME):
         x = _usable(store.rows(torch.arange(start, min(start + _ROWS_AT_A_TIME, store.n_rows))))
@@ -55,7 +61,7 @@ def validate(model: Sparc, store: FeatureStore) -> Validation:
         for stream, decoded in output.reconstructions.items():
             own[stream].append(nmse(decoded, x[stream]) * n_batch)
         for pair, decoded in output.cross_reconstructions.items():
-            cross.setdefault(pair, []).append(nmse(decoded, x[pair.target]) * n_batch)
+            cross[pair].append(nmse(decoded, x[pair.target]) * n_batch)
     return Validation(
         {stream: _mean(parts, n_rows) for stream, parts in own.items()},
         {pair: _mean(parts, n_rows) for pair, parts in cross.items()},

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from index_build.steps import SilentDisplay, Step, StepContext, locked, run_steps
+from index_build.folder_lock import locked
+from index_build.steps import SilentDisplay, Step, StepContext, run_steps
 from index_build.workers import run_tasks
 from sparc_core.errors import InputError
 
@@ -85,14 +86,14 @@ def test_a_failed_step_leaves_no_result_and_finds_its_files_again(tmp_path: Path
 
 def test_two_builders_do_not_share_a_work_folder(tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from index_build.steps import locked\n"
+        "import sys; from pathlib import Path; from index_build.folder_lock import locked\n"
         "with locked(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", script, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(InputError, match="in use by another build"), locked(tmp_path):
+        with pytest.raises(InputError, match="in use by another process"), locked(tmp_path):
             pytest.fail("the lock was taken twice")
         holder.kill()
         holder.wait()

@@ -20,6 +20,8 @@ from typer.testing import CliRunner
 
 from index_build.cli import app
 from index_build.feature_store import FeatureStore
+from index_build.folder_lock import locked
+from index_build.training.processes import Processes
 from index_build.training.progress import MetricsFile, TrainingProgress
 from index_build.training.run import BEST_FILE, METRICS_FILE, STATE_FILE, RunSettings, train_sparc
 from index_build.training.run_folder import model_liveness, read_request, split
@@ -57,14 +59,41 @@ def test_a_batch_without_a_finite_loss_is_skipped_and_counted(features: dict[str
 
 def test_too_many_skipped_batches_end_the_run_and_name_the_row(features: dict[str, np.ndarray], tmp_path: Path) -> None:
     store = FeatureStore.of(spoiled(features, 40)).subset(np.arange(32, 64))
-    message = rf"not finite in {MOST_SKIPPED} batches in a row.*stream clip_img are not finite, or all zero, in row 8"
+    message = rf"not finite in {MOST_SKIPPED} batches in a row.*stream clip_img are not finite, or all zero, in row 40"
     with pytest.raises(InputError, match=message):
-        train_sparc(store, small("published", resample="none"), tmp_path)
+        train_sparc(store, small("published", resample="none", num_epochs=50), tmp_path)
+
+
+def test_a_short_run_without_a_usable_batch_is_an_error_too(features: dict[str, np.ndarray], tmp_path: Path) -> None:
+    store = FeatureStore.of(spoiled(features, 40)).subset(np.arange(32, 64))
+    with pytest.raises(InputError, match="not finite in 1 batches in a row"):
+        train_sparc(store, small("published", num_epochs=1), tmp_path)
+
+
+@pytest.mark.parametrize("changes", [{"mix_share": 0.5}, {"loss_scale": "variance"}, {}])
+def test_a_row_of_zeros_has_its_batch_skipped(changes: dict[str, Any], features: dict[str, np.ndarray]) -> None:
+    dino = features["dino"].copy()
+    dino[7] = 0
+    trainer = Trainer(FeatureStore.of(features | {"dino": dino}), small("published", shuffle=False, **changes))
+    for _ in range(5):
+        trainer.step()
+    assert trainer.n_skipped == 2  # the first batch of each epoch
+
+
+def test_held_out_rows_that_cannot_be_used_end_the_run(features: dict[str, np.ndarray], tmp_path: Path) -> None:
+    held_out = FeatureStore.of(spoiled(features, 40)).subset(np.array([40]))
+    with pytest.raises(InputError, match="hold out rows of which at least one is finite"):
+        train_sparc(FeatureStore.of(features), small(), tmp_path, settings=RunSettings(held_out))
+
+
+def test_batches_that_processes_cannot_share_are_refused_at_the_start(store: FeatureStore) -> None:
+    with pytest.raises(InputError, match="the last batch of an epoch has 2 of 110 rows, too few for 3 processes"):
+        Trainer(store, small(batch_size=36), processes=Processes(0, 3))
 
 
 def test_a_run_that_diverges_says_so(store: FeatureStore, tmp_path: Path) -> None:
     options = small("published", lr=1e30, num_epochs=40, resample="none")
-    with pytest.raises(InputError, match=r"training diverged; lower lr \(it is 1e\+30\)"):
+    with pytest.raises(InputError, match=r"training diverged; start afresh with a lower lr than 1e\+30"):
         train_sparc(store, options, tmp_path)
 
 
@@ -184,7 +213,7 @@ def test_a_run_from_the_command_line(feature_flags: list[str], tmp_path: Path) -
     assert request.validation_rows == 20
     summary = json.loads((out / "summary.json").read_text())
     assert set(summary) == {"sparc.safetensors", "best.safetensors"}
-    assert 0 < summary["sparc.safetensors"]["mean_cross_nmse"] < 2
+    assert 0 < summary["sparc.safetensors"]["validation"]["mean_cross_nmse"] < 2
     assert list((out / "tensorboard").glob("events*"))
     validated = [json.loads(line)["validation"] for line in (out / METRICS_FILE).read_text().splitlines()]
     assert len([entry for entry in validated if entry]) == 5
@@ -194,16 +223,21 @@ def test_a_run_from_the_command_line(feature_flags: list[str], tmp_path: Path) -
     ("flags", "message"),
     [
         (["--features", "dino"], "--features is 'dino': write it as STREAM=PATH"),
-        (["--features", "dino=a.npy", "--features", "dino=b.npy"], "names a stream twice"),
+        (["--features", "dino=a.npy", "--features", "dino=b.npy"], "--features names dino twice: leave one out"),
         (["--features", "dino=nowhere.npy"], "there are no features of stream dino at nowhere.npy"),
         ([], "no stream was given"),
         (["--recipe", "best"], "recipe is 'best': choose from default, published"),
         (["--k", "0"], "k is 0: at least 1 is needed"),
         (["--set", "speed=9"], "there is no option 'speed': choose from n_latents"),
-        (["--set", "warmup_steps=soon"], "warmup_steps is 'soon': give a value of type int"),
+        (["--set", "warmup_steps=soon"], "warmup_steps is 'soon': give a whole number"),
         (["--selection", "both"], "selection is 'both': choose from global, local"),
         (["--device", "tpu"], "device is 'tpu': choose from auto, cpu, cuda"),
         (["--resume"], "there is no run to resume in"),
+        (["--resume", "--recipe", "published"], "leave the other settings out"),
+        (["--k", "4", "--set", "k=5"], "k is given twice"),
+        (["--lr", "nan"], "lr is nan: give a finite number"),
+        (["--seed", "99999999999"], "seed is 99999999999: it must be below 2^31"),
+        (["--set", "shuffle=0"], "shuffle is '0': give true or false"),
     ],
 )
 def test_mistakes_are_one_line(flags: list[str], message: str, tmp_path: Path) -> None:
@@ -214,13 +248,62 @@ def test_mistakes_are_one_line(flags: list[str], message: str, tmp_path: Path) -
     assert not (tmp_path / "run").exists()
 
 
+def test_what_cannot_start_leaves_the_folder_as_it_was(
+    feature_flags: list[str], features: dict[str, np.ndarray], tmp_path: Path
+) -> None:
+    np.save(tmp_path / "dino.npy", np.full_like(features["dino"], np.nan))
+    result = train("--out", tmp_path / "run", *feature_flags, *FLAGS)
+    assert result.exit_code == 2
+    assert "features of stream dino are not finite in any row" in result.output
+    np.save(tmp_path / "dino.npy", features["dino"])
+    assert train("--out", tmp_path / "run", *feature_flags, *FLAGS, "--num-epochs", 1).exit_code == 0
+
+
+def test_trouble_with_the_disk_is_one_line(feature_flags: list[str], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for out in (tmp_path / "file", tmp_path / "file" / "run"):
+        result = train("--out", out, *feature_flags, *FLAGS)
+        assert (result.exit_code, result.output.count("\n")) == (2, 1)
+        assert f"folder {out} cannot be written" in result.output
+    out = tmp_path / "run"
+    (out / METRICS_FILE).mkdir(parents=True)  # stands for any file that cannot be written
+    result = train("--out", out, *feature_flags, *FLAGS)
+    assert (result.exit_code, result.output.count("\n")) == (2, 1)
+    assert "Is a directory" in result.output
+
+
+def test_one_run_at_a_time_in_a_folder(feature_flags: list[str], tmp_path: Path) -> None:
+    with locked(tmp_path / "run"):
+        result = train("--out", tmp_path / "run", *feature_flags, *FLAGS)
+    assert result.exit_code == 2
+    assert "is in use by another process" in result.output
+
+
+def test_tensorboard_is_asked_for_by_name(
+    feature_flags: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    result = train("--out", tmp_path / "run", *feature_flags, *FLAGS, "--tensorboard")
+    assert result.exit_code == 2
+    assert 'pip install "sparc-explorer[tensorboard]"' in result.output
+
+
+def test_half_an_environment_of_torchrun(
+    feature_flags: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    result = train("--out", tmp_path / "run", *feature_flags, *FLAGS)
+    assert result.exit_code == 2
+    assert "start with torchrun, or unset WORLD_SIZE" in result.output
+
+
 def test_a_finished_folder_is_neither_overwritten_nor_bent(feature_flags: list[str], tmp_path: Path) -> None:
     out = tmp_path / "run"
     assert train("--out", out, *feature_flags, *FLAGS, "--num-epochs", 2).exit_code == 0
     before = (out / "sparc.safetensors").read_bytes()
     again = train("--out", out, *feature_flags, *FLAGS, "--num-epochs", 3)
     assert again.exit_code == 2
-    assert "holds a run already: add --resume" in again.output
+    assert "holds a run already: " in again.output
     bent = train("--out", out, "--resume", "--lr", 1)
     assert bent.exit_code == 2
     assert "leave the other settings out" in bent.output
@@ -233,7 +316,7 @@ def test_a_finished_folder_is_neither_overwritten_nor_bent(feature_flags: list[s
 
 @pytest.fixture
 def environment() -> dict[str, str]:
-    return os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
+    return os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 
 
 def command(*arguments: str | Path) -> list[str]:
@@ -270,6 +353,19 @@ def test_kill_9_and_resume_give_the_same_bits(
         assert (cut / name).read_bytes() == (whole / name).read_bytes(), name
     steps = [json.loads(line)["step"] for line in (cut / METRICS_FILE).read_text().splitlines()]
     assert steps == [json.loads(line)["step"] for line in (whole / METRICS_FILE).read_text().splitlines()]
+
+
+def test_ctrl_c_says_how_to_go_on(feature_flags: list[str], environment: dict[str, str], tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    arguments = ["--out", out, *feature_flags, *FLAGS, "--num-epochs", "100000"]
+    process = subprocess.Popen(command(*arguments), env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    wait_for_steps(process, out / METRICS_FILE, 1)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert (
+        errors.decode() == f'interrupted: "sparc-build train --out {out} --resume" goes on from the last checkpoint\n'
+    )
 
 
 def free_port() -> Iterator[int]:
