@@ -4,11 +4,9 @@ import json
 import math
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -316,11 +314,23 @@ def test_a_finished_folder_is_neither_overwritten_nor_bent(feature_flags: list[s
 
 @pytest.fixture
 def environment() -> dict[str, str]:
-    return os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    loopback = {"GLOO_SOCKET_IFNAME": "lo"} if sys.platform == "linux" else {}
+    return os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"} | loopback
 
 
 def command(*arguments: str | Path) -> list[str]:
     return [sys.executable, "-m", "index_build.cli", "train", *map(str, arguments)]
+
+
+def torchrun(n_processes: int, *arguments: str | Path) -> list[str]:
+    # --standalone finds a free port by itself
+    flags = ["--standalone", "--nproc-per-node", str(n_processes)]
+    return [sys.executable, "-m", "torch.distributed.run", *flags, *map(str, arguments)]
+
+
+def succeed(arguments: list[str], environment: dict[str, str]) -> None:
+    result = subprocess.run(arguments, env=environment, capture_output=True, text=True, timeout=150, cwd=ROOT)
+    assert result.returncode == 0, result.stderr
 
 
 def wait_for_steps(process: subprocess.Popen[bytes], path: Path, n_steps: int) -> None:
@@ -338,7 +348,7 @@ def test_kill_9_and_resume_give_the_same_bits(
 ) -> None:
     flags = [*feature_flags, *FLAGS, "--num-epochs", "400", "--validation-rows", "20"]
     whole, cut = tmp_path / "whole", tmp_path / "cut"
-    subprocess.run(command("--out", whole, *flags), env=environment, check=True, capture_output=True)
+    succeed(command("--out", whole, *flags), environment)
     arguments: list[str | Path] = ["--out", cut, *flags]
     for n_lines in (40, 150):
         process = subprocess.Popen(command(*arguments), env=environment, stdout=subprocess.DEVNULL)
@@ -348,7 +358,7 @@ def test_kill_9_and_resume_give_the_same_bits(
             process.send_signal(signal.SIGKILL)
             process.wait()
         arguments = ["--out", cut, "--resume"]
-    subprocess.run(command(*arguments), env=environment, check=True, capture_output=True)
+    succeed(command(*arguments), environment)
     for name in ("sparc.safetensors", BEST_FILE, STATE_FILE):
         assert (cut / name).read_bytes() == (whole / name).read_bytes(), name
     steps = [json.loads(line)["step"] for line in (cut / METRICS_FILE).read_text().splitlines()]
@@ -368,12 +378,6 @@ def test_ctrl_c_says_how_to_go_on(feature_flags: list[str], environment: dict[st
     )
 
 
-def free_port() -> Iterator[int]:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        yield listener.getsockname()[1]
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["published", "default"])
 def test_two_processes_equal_one(
@@ -382,11 +386,8 @@ def test_two_processes_equal_one(
     flags = [*feature_flags, *FLAGS, "--recipe", recipe, "--num-epochs", "6", "--validation-rows", "21"]
     flags += ["--set", "dead_steps_threshold=3", "--set", "resample_every=4", "--dead-neuron-threshold", "4"]
     one, two = tmp_path / "one", tmp_path / "two"
-    subprocess.run(command("--out", one, *flags), env=environment, check=True, capture_output=True)
-    port = next(free_port())
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", str(port)]
-    launch = [*torchrun, *command("--out", two, *flags)[1:]]
-    subprocess.run(launch, env=environment, check=True, capture_output=True, timeout=120)
+    succeed(command("--out", one, *flags), environment)
+    succeed(torchrun(2, *command("--out", two, *flags)[1:]), environment)
     counters = [load_file(out / STATE_FILE) for out in (one, two)]
     for stream in WIDTHS:
         assert torch.equal(counters[0][f"steps_asleep.{stream}"], counters[1][f"steps_asleep.{stream}"])
@@ -402,9 +403,7 @@ def test_two_processes_equal_one(
 @pytest.mark.slow
 def test_three_processes_agree_on_everything(environment: dict[str, str], tmp_path: Path) -> None:
     """Weights and counters of every rank, where batches do not divide evenly."""
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "3"]
-    launch = [*torchrun, "--master-port", str(next(free_port())), "-m", "tests.training.train_a_rank", str(tmp_path)]
-    subprocess.run(launch, env=environment, check=True, capture_output=True, timeout=120, cwd=ROOT)
+    succeed(torchrun(3, "-m", "tests.training.train_a_rank", tmp_path), environment)
     first, *others = (load_file(tmp_path / f"rank{rank}.safetensors") for rank in range(3))
     assert first["steps_asleep.dino"].max() > 1
     for other in others:

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from index_build.feature_store import FeatureStore
-from index_build.training.processes import join_processes
+from index_build.training.processes import join_processes, leave_processes
 from index_build.training.trainer import Trainer
 from sparc_core.checkpoint import weights
 from tests.training.training_examples import example_features, small
@@ -20,6 +20,8 @@ def main(folder: Path) -> None:
     for _ in range(25):
         trainer.step()
     counters = {f"steps_asleep.{stream}": steps for stream, steps in trainer.dead.steps_asleep.items()}
+    processes.wait()  # who leaves early cuts the others off
+    leave_processes()
     save_file(weights(trainer.model) | counters, folder / f"rank{processes.rank}.safetensors")
 
 
