@@ -42,11 +42,12 @@ class FeatureStore:
     Attributes:
         widths: Each stream's d, in the order given.
         n_rows: Rows of every stream.
+        without_ids: Streams whose file names no items while another's does: aligned by row, which nothing can check.
     """
 
-    def __init__(self, columns: Mapping[str, _Column]) -> None:
+    def __init__(self, columns: Mapping[str, _Column], without_ids: Sequence[str] = ()) -> None:
         """Use `open` or `of`."""
-        self._columns = dict(columns)
+        self._columns, self.without_ids = dict(columns), tuple(without_ids)
         self.widths = {stream: column.values.shape[1] for stream, column in columns.items()}
         first = next(iter(columns.values()))
         self.n_rows = len(first.values if first.order is None else first.order)
@@ -66,7 +67,9 @@ class FeatureStore:
             InputError: A file is missing, damaged, empty, or of an unknown kind, or the files name different items.
             ShapeError: Features are no matrix of floats, or the streams have different numbers of rows.
         """
-        return cls(_aligned({stream: _read(stream, Path(path)) for stream, path in paths.items()}))
+        sources = {stream: _read(stream, Path(path)) for stream, path in paths.items()}
+        nameless = [stream for stream, source in sources.items() if source.ids is None]
+        return cls(_aligned(sources), nameless if len(nameless) < len(sources) else ())
 
     @classmethod
     def of(cls, arrays: Mapping[str, Float[np.ndarray, "n d"]]) -> "FeatureStore":

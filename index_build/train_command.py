@@ -109,8 +109,12 @@ def _train(request: "RunRequest", out: Path, resume: bool, tensorboard: bool, de
     from index_build.training.run_folder import new_run, split
 
     chosen = choose_device(device)
-    store, held_out = split(FeatureStore.open(request.features), request.validation_rows)
+    features = FeatureStore.open(request.features)
+    store, held_out = split(features, request.validation_rows)
     processes = join_processes(chosen)
+    if features.without_ids and processes.is_first:
+        names = ", ".join(features.without_ids)
+        _console.print(f"aligned by row, as its file names no items: {names}", highlight=False, markup=False)
     settings = RunSettings(held_out, tensorboard, chosen, processes)
     if processes.is_first:
         with locked(out), nullcontext() if resume else new_run(request, out):

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -268,6 +269,17 @@ def test_trouble_with_the_disk_is_one_line(feature_flags: list[str], tmp_path: P
     result = train("--out", out, *feature_flags, *FLAGS)
     assert (result.exit_code, result.output.count("\n")) == (2, 1)
     assert "Is a directory" in result.output
+
+
+def test_streams_that_cannot_be_aligned_by_item_are_named(
+    feature_flags: list[str], features: dict[str, np.ndarray], tmp_path: Path
+) -> None:
+    with h5py.File(tmp_path / "dino.h5", "w") as file:
+        file["features"], file["indices"] = features["dino"], np.arange(N_ROWS)
+    flags = [flag.replace("dino.npy", "dino.h5") for flag in feature_flags]
+    assert "aligned by row" not in train("--out", tmp_path / "a", *feature_flags, *FLAGS, "--num-epochs", 1).output
+    mixed = train("--out", tmp_path / "b", *flags, *FLAGS, "--num-epochs", 1)
+    assert "aligned by row, as its file names no items: clip_img, clip_txt" in mixed.output
 
 
 def test_one_run_at_a_time_in_a_folder(feature_flags: list[str], tmp_path: Path) -> None:
