@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float, Float32, Int, Int64, Shaped
 from torch import Tensor
 
-from sparc_core.errors import InputError, NotFoundError, ShapeError
+from sparc_core.errors import InputError, ShapeError
 
 _SUFFIXES = {".npy": "npy", ".h5": "hdf5", ".hdf5": "hdf5"}
 _SMALLEST_NORM = 1e-12  # of sparc_core.model.normalize
@@ -110,20 +110,6 @@ class FeatureStore:
                 for stream, (values, order) in self._columns.items()
             }
         )
-
-    def pick(self, streams: Sequence[str]) -> "FeatureStore":
-        """The same rows of some streams only, in the order given.
-
-        Raises:
-            NotFoundError: The store has no stream of that name.
-            InputError: No stream was named.
-        """
-        for stream in streams:
-            if stream not in self._columns:
-                raise NotFoundError("stream", f"the store has no stream {stream!r}: it has {', '.join(self.widths)}")
-        if not streams:
-            raise InputError("no stream was picked: name at least one")
-        return FeatureStore({stream: self._columns[stream] for stream in streams})
 
     def stored_row(self, stream: str, row: int) -> int:
         """Which row of the stream's file or array a row of this store is."""

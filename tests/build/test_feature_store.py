@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from index_build.feature_store import FeatureStore
-from sparc_core.errors import InputError, NotFoundError, ShapeError
+from sparc_core.errors import InputError, ShapeError
 from sparc_core.model import normalize
 
 WIDTHS = {"dino": 6, "clip_img": 4, "clip_txt": 3}
@@ -153,14 +153,10 @@ def test_rows_and_subsets_are_independent_of_the_caller() -> None:
     check_rows(view, {stream: array[[3, 1]] for stream, array in arrays.items()}, np.arange(2))
 
 
-def test_pick() -> None:
-    arrays = features()
-    store = FeatureStore.of(arrays).subset(np.array([8, 2])).pick(["clip_txt", "dino"])
-    check_rows(store, {stream: arrays[stream][[8, 2]] for stream in ("clip_txt", "dino")}, np.arange(2))
-    with pytest.raises(NotFoundError, match="no stream 'audio': it has clip_txt, dino"):
-        store.pick(["audio"])
-    with pytest.raises(InputError, match="no stream was picked"):
-        store.pick([])
+def test_stored_rows_are_those_of_the_file() -> None:
+    store = FeatureStore.of(features())
+    assert store.stored_row("dino", 5) == 5
+    assert store.subset(np.array([8, 2])).subset(np.array([1])).stored_row("dino", 0) == 2
 
 
 @pytest.mark.parametrize("kind", ["hdf5", "chunked"])
