@@ -21,7 +21,8 @@ from benchmarks.report import Figure, report
 from index_build.feature_store import FeatureStore
 from index_build.training.options import TrainingOptions
 from index_build.training.run import BEST_FILE, RunSettings, train_sparc
-from index_build.training.run_folder import model_liveness, split
+from index_build.training.run_folder import split
+from index_build.training.summary import model_liveness
 from index_build.training.validation import validate
 from index_build.workers import n_cores
 from sparc_core.checkpoint import load_metadata, load_sparc

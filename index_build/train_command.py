@@ -127,7 +127,7 @@ def _train(request: "RunRequest", out: Path, resume: bool, tensorboard: bool, de
 def _train_and_measure(request: "RunRequest", store: "FeatureStore", out: Path, settings: "RunSettings") -> None:
     from index_build.training.display import TrainingDisplay
     from index_build.training.run import BEST_FILE, train_sparc
-    from index_build.training.run_folder import MODEL_FILE, measure, write_summary
+    from index_build.training.summary import MODEL_FILE, measure, write_summary
     from sparc_core.checkpoint import load_sparc, save_sparc
 
     with TrainingDisplay(_console) as display:

@@ -8,7 +8,7 @@ demo's small dictionary and a minute of CPU. Why: `docs/decisions/0006-default-r
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from sparc_core.errors import InputError
 from sparc_core.selection import Selection
@@ -16,15 +16,6 @@ from sparc_core.selection import Selection
 EncoderDtype = Literal["float32", "bfloat16"]
 DictionaryNorm = Literal["before_step", "after_step"]
 
-_CHOICES: dict[str, tuple[str, ...]] = {
-    "selection": ("global", "local"),
-    "dictionary_init": ("random", "rows"),
-    "pre_bias_init": ("zero", "mean"),
-    "loss_scale": ("target", "variance"),
-    "dictionary_norm": ("before_step", "after_step"),
-    "resample": ("none", "noise", "rows"),
-    "encoder_dtype": ("float32", "bfloat16"),
-}
 _AT_LEAST_ONE = (
     "n_latents",
     "k",
@@ -124,9 +115,9 @@ class TrainingOptions:
     checkpoint_every: int = 500
 
     def __post_init__(self) -> None:
-        for name, choices in _CHOICES.items():
-            if getattr(self, name) not in choices:
-                raise InputError(f"{name} is {getattr(self, name)!r}: choose from {', '.join(choices)}")
+        for name, kind in get_type_hints(TrainingOptions).items():
+            if get_origin(kind) is Literal and getattr(self, name) not in get_args(kind):
+                raise InputError(f"{name} is {getattr(self, name)!r}: choose from {', '.join(get_args(kind))}")
         for name, value in self.as_dict().items():
             if isinstance(value, float) and not math.isfinite(value):
                 raise InputError(f"{name} is {value}: give a finite number")

@@ -23,7 +23,8 @@ from index_build.folder_lock import locked
 from index_build.training.processes import Processes
 from index_build.training.progress import MetricsFile, TrainingProgress
 from index_build.training.run import BEST_FILE, METRICS_FILE, STATE_FILE, RunSettings, train_sparc
-from index_build.training.run_folder import model_liveness, read_request, split
+from index_build.training.run_folder import RunRequest, new_run, read_request, split
+from index_build.training.summary import model_liveness
 from index_build.training.trainer import MOST_SKIPPED, Trainer
 from index_build.training.validation import validate
 from sparc_core.checkpoint import load_metadata, load_sparc
@@ -256,6 +257,17 @@ def test_what_cannot_start_leaves_the_folder_as_it_was(
     assert "features of stream dino are not finite in any row" in result.output
     np.save(tmp_path / "dino.npy", features["dino"])
     assert train("--out", tmp_path / "run", *feature_flags, *FLAGS, "--num-epochs", 1).exit_code == 0
+
+
+@pytest.mark.parametrize("reported", [True, False])
+def test_a_folder_is_free_again_only_if_nothing_was_reported(reported: bool, tmp_path: Path) -> None:
+    def fail() -> None:
+        (tmp_path / METRICS_FILE).write_text('{"step": 50}\n' if reported else "")
+        raise InputError("diverged")
+
+    with pytest.raises(InputError, match="diverged"), new_run(RunRequest({}, small()), tmp_path):
+        fail()
+    assert (tmp_path / "run.json").exists() == reported
 
 
 def test_trouble_with_the_disk_is_one_line(feature_flags: list[str], tmp_path: Path) -> None:
