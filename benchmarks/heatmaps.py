@@ -64,7 +64,7 @@ def plain_clip(towers: Towers, x: torch.Tensor, texts: list[str]) -> torch.Tenso
     trunk = clip.trunk(x, clip.n_blocks)
     out = clip.head(trunk, clip.n_blocks)
     similarity = (normalize(out.features) * normalize(text.features(text.preprocess(texts)))).sum(1)
-    patches = relevance(similarity, out.attention, trunk.readout)[:, clip.n_prefix :]
+    patches = relevance(similarity, out.attention, out.readout)[:, clip.n_prefix :]
     return patches.view(len(x), clip.rows, clip.columns)
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int64
+from jaxtyping import Float
 
 from sparc_core.backbones import ImageBackbone
 from sparc_core.backbones.features import native_precision
@@ -20,25 +20,31 @@ from sparc_core.sparse import SparseCode, to_dense
 def relevance(
     target: Float[torch.Tensor, " b"],
     attention: Sequence[Float[torch.Tensor, "b h t t"]],
-    readout: Int64[torch.Tensor, " b"],
+    readout: Float[torch.Tensor, "b h t"],
 ) -> Float[torch.Tensor, "b t"]:
-    """How much each token mattered to `target`, seen from the readout token.
+    """How much each token mattered to `target`, seen from where the feature is read out.
 
     R starts as the identity and grows block by block, R <- R + mean over heads of max(gradient * attention, 0) @ R;
     the answer is its readout row. That row alone is carried along, from the last block to the first.
 
+    Where the feature is one token's output (CLS, end-of-text), the row starts as 1 at that token. Where outputs are
+    averaged, or pooled by an attention, there is no such token: pooling is one more attention, of a query that is not
+    among the tokens, and the row starts as what that attention adds to R, the mean over heads of
+    max(gradient * readout, 0). A constant start would lie over the whole map like fog.
+
     Args:
         target: One score per row, computed from the blocks' output; each depends on its own row only.
         attention: The blocks' attention probabilities, first block first, with gradients.
-        readout: The token whose output makes the feature (CLS or end-of-text).
+        readout: How much each token's output counts in the feature (`HeadOutput.readout`).
 
     Returns:
-        Relevance per token, at least 0; the readout token itself starts at 1.
+        Relevance per token, at least 0; a readout token itself starts at 1.
     """
-    gradients = torch.autograd.grad(target.sum(), list(attention))
-    row = torch.zeros(attention[0].shape[0], attention[0].shape[-1], device=target.device, dtype=target.dtype)
-    row[torch.arange(len(row), device=row.device), readout] = 1.0
-    for gradient, probabilities in zip(reversed(gradients), reversed(attention), strict=True):
+    pooled = readout.requires_grad
+    gradients = torch.autograd.grad(target.sum(), [*attention, *([readout] if pooled else [])])
+    flow = gradients[-1] * readout.detach() if pooled else readout
+    row = flow.to(target.dtype).clamp(min=0).mean(1)
+    for gradient, probabilities in zip(reversed(gradients[: len(attention)]), reversed(attention), strict=True):
         flow = (gradient * probabilities.detach()).to(row).clamp(min=0).mean(1)
         row = row + torch.bmm(row[:, None], flow)[:, 0]
     return row
@@ -115,7 +121,7 @@ def caption_heatmaps(
         trunk = backbone.trunk(views, backbone.n_blocks)
         out = backbone.head(trunk, backbone.n_blocks)
     score = caption_score(code, sparc.logits(stream, normalize(out.features.float())))
-    patches = relevance(score.total, out.attention, trunk.readout)[:, backbone.n_prefix :]
+    patches = relevance(score.total, out.attention, out.readout)[:, backbone.n_prefix :]
     unmoved, moved = blur(patches.view(len(views), backbone.rows, backbone.columns)).split(len(x))
     values = _finer(unmoved) + _moved(_finer(moved), -1)
     own = CaptionScore(*(part.detach()[: len(x)] for part in score))

@@ -184,6 +184,8 @@ def purity(
         shares: From `label_shares`.
         frequency: Share of all items that carry each label.
     """
+    if not shares.shape[1]:  # a corpus without labels
+        return Purity(np.full(len(shares), -1), np.zeros(len(shares)))
     lift = np.where(shares >= pure_share, shares / np.maximum(frequency, 1e-9), 0)
     best = np.where(lift.any(1), lift.argmax(1), shares.argmax(1))
     share = shares[np.arange(len(shares)), best]

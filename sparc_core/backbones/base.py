@@ -10,19 +10,35 @@ import torch
 from jaxtyping import Float, Int64
 from PIL import Image
 
+from sparc_core.backbones.geometry import Geometry
+
 
 class Trunk(NamedTuple):
-    """Tokens that enter the head's first block, and which token's output becomes the feature (CLS or end-of-text)."""
+    """Tokens that enter the head's first block, and what the head asks of the inputs besides.
+
+    Attributes:
+        tokens: The tokens.
+        inputs: Token ids, for masks and end-of-text; of pictures only their shape, in a tensor that takes no memory.
+    """
 
     tokens: Float[torch.Tensor, "b t d"]
-    readout: Int64[torch.Tensor, " b"]
+    inputs: torch.Tensor
 
 
 class HeadOutput(NamedTuple):
-    """Features (not normalised), and each head block's attention probabilities, first block first."""
+    """What a head gives, with gradients.
+
+    Attributes:
+        features: Not normalised.
+        attention: Each head block's attention probabilities, first block first.
+        readout: How much each token's output counts in the feature, per pooling head; adds up to 1 over the tokens.
+            Of a CLS or end-of-text token it is 1 there and constant. Where outputs are averaged or an attention pools
+            them, features depend on these weights and gradients flow through them, as through `attention`.
+    """
 
     features: Float[torch.Tensor, "b d"]
     attention: list[Float[torch.Tensor, "b h t t"]]
+    readout: Float[torch.Tensor, "b h t"]
 
 
 class TextWord(NamedTuple):
@@ -50,7 +66,7 @@ class Backbone(Protocol):
         ...
 
     def trunk(self, x: torch.Tensor, n_head_blocks: int) -> Trunk:
-        """Run everything before the last `n_head_blocks` blocks, without gradients."""
+        """Run everything before the last `n_head_blocks` blocks (0 to `n_blocks`), without gradients."""
         ...
 
     def head(self, trunk: Trunk, n_head_blocks: int) -> HeadOutput:
@@ -64,8 +80,9 @@ class Backbone(Protocol):
 
 @runtime_checkable
 class ImageBackbone(Backbone, Protocol):
-    """A tower over pictures that cuts them into `rows` x `columns` patches, squashed to its input size."""
+    """A tower over pictures that cuts what `geometry` shows it into `rows` x `columns` patches."""
 
+    geometry: Geometry
     rows: int
     columns: int
     n_prefix: int  # CLS and register tokens before the patch tokens
@@ -88,3 +105,32 @@ class TextBackbone(Backbone, Protocol):
     def words(self, text: str) -> list[TextWord]:
         """The words that are read, with their token positions; words beyond the context have none."""
         ...
+
+
+def first_head_block(n_blocks: int, n_head_blocks: int) -> int:
+    """Index of the first of the last `n_head_blocks` blocks."""
+    assert 0 <= n_head_blocks <= n_blocks, f"a tower of {n_blocks} blocks has no {n_head_blocks} last ones"
+    return n_blocks - n_head_blocks
+
+
+def shape_only(x: torch.Tensor) -> torch.Tensor:
+    """Zeros in the shape of `x` that share one number: what a head needs of pictures whose tokens it has."""
+    return x.new_zeros(()).expand(x.shape)
+
+
+def one_hot_readout(tokens: Float[torch.Tensor, "b t d"], positions: Int64[torch.Tensor, " b"]) -> torch.Tensor:
+    """The readout, [b 1 t], of towers whose feature is one token's output."""
+    readout = tokens.new_zeros(tokens.shape[0], 1, tokens.shape[1])
+    readout[torch.arange(len(tokens), device=tokens.device), 0, positions] = 1.0
+    return readout
+
+
+def mean_readout(mask: torch.Tensor) -> Float[torch.Tensor, "b 1 t"]:
+    """The readout of towers that average the outputs of the tokens in `mask` [b t]; gradients flow through it."""
+    weights = mask.float()
+    return (weights / weights.sum(1, keepdim=True).clamp_min(1.0))[:, None].requires_grad_()
+
+
+def mean_output(readout: Float[torch.Tensor, "b 1 t"], tokens: Float[torch.Tensor, "b t d"]) -> torch.Tensor:
+    """Token outputs averaged by a readout; not by a matrix product, which autocast would run in bfloat16."""
+    return (readout.transpose(1, 2) * tokens).sum(1)

@@ -1,7 +1,7 @@
 """OpenCLIP's two towers as backbones, with their attention in reach.
 
 The blocks are run from open_clip's own modules; only the attention product is written out, because
-`nn.MultiheadAttention` does not hand out probabilities that gradients flow through.
+`nn.MultiheadAttention` does not hand out probabilities that gradients flow through. `open_clip_models` loads them.
 """
 
 from collections.abc import Sequence
@@ -13,8 +13,19 @@ from jaxtyping import Float, Int64
 from PIL import Image
 from torch import nn
 
-from sparc_core.backbones.base import HeadOutput, TextWord, Trunk
+from sparc_core.backbones.base import (
+    HeadOutput,
+    TextWord,
+    Trunk,
+    first_head_block,
+    mean_output,
+    mean_readout,
+    one_hot_readout,
+    shape_only,
+)
 from sparc_core.backbones.pictures import PictureInput
+
+Mask = Float[torch.Tensor, "t t"] | None
 
 
 class Tokenizer(Protocol):
@@ -23,33 +34,44 @@ class Tokenizer(Protocol):
     context_length: int
 
     def __call__(self, texts: Sequence[str]) -> Int64[torch.Tensor, "b t"]:
-        """Token ids, zero after end-of-text."""
+        """Token ids, in rows of the context's length."""
         ...
 
-    def pieces(self, text: str) -> list[tuple[str, list[int], bool]]:
-        """Words with their token ids and whether each is known."""
+    def words(self, text: str) -> list[TextWord]:
+        """The words of a text with the positions of their tokens."""
         ...
 
 
 def attend(
-    attention: nn.MultiheadAttention, x: Float[torch.Tensor, "b t d"], mask: Float[torch.Tensor, "t t"] | None
+    attention: nn.MultiheadAttention, x: Float[torch.Tensor, "b t d"], mask: Mask
 ) -> tuple[Float[torch.Tensor, "b t d"], Float[torch.Tensor, "b h t t"]]:
     """Self-attention with its probabilities; equal to calling the module."""
     b, t, d = x.shape
-    heads = attention.num_heads
-    qkv = F.linear(x, attention.in_proj_weight, attention.in_proj_bias)
-    q, k, v = qkv.view(b, t, 3, heads, d // heads).permute(2, 0, 3, 1, 4)
-    scores = q @ k.transpose(-1, -2) * (d // heads) ** -0.5
+    q, k, v = _projected(attention, x)
+    scores = q @ k.transpose(-1, -2) * (d // attention.num_heads) ** -0.5
     probabilities = (scores if mask is None else scores + mask).softmax(-1)
     return attention.out_proj((probabilities @ v).transpose(1, 2).reshape(b, t, d)), probabilities
 
 
+def _projected(attention: nn.MultiheadAttention, x: Float[torch.Tensor, "b t d"]) -> tuple[torch.Tensor, ...]:
+    b, t, _ = x.shape
+    qkv = F.linear(x, attention.in_proj_weight, attention.in_proj_bias)
+    return tuple(qkv.view(b, t, 3, attention.num_heads, -1).permute(2, 0, 3, 1, 4))
+
+
 def _run_block(
-    block: Any, x: Float[torch.Tensor, "b t d"], mask: Float[torch.Tensor, "t t"] | None
+    block: Any, x: Float[torch.Tensor, "b t d"], mask: Mask
 ) -> tuple[Float[torch.Tensor, "b t d"], Float[torch.Tensor, "b h t t"]]:
     attended, probabilities = attend(block.attn, block.ln_1(x), mask)
     x = x + block.ls_1(attended)
     return x + block.ls_2(block.mlp(block.ln_2(x))), probabilities
+
+
+def _run_block_fused(block: Any, x: Float[torch.Tensor, "b t d"]) -> Float[torch.Tensor, "b t d"]:
+    """A block whose attention one kernel computes, which a GPU does several times as fast."""
+    fused = F.scaled_dot_product_attention(*_projected(block.attn, block.ln_1(x)))
+    x = x + block.ls_1(block.attn.out_proj(fused.transpose(1, 2).flatten(2)))
+    return x + block.ls_2(block.mlp(block.ln_2(x)))
 
 
 class ClipImage:
@@ -59,64 +81,79 @@ class ClipImage:
     n_prefix = 1
 
     def __init__(self, name: str, clip: Any, picture_input: PictureInput) -> None:
-        """Args: `clip` is an open_clip CLIP whose `visual` is a VisionTransformer with a CLS token."""
-        self.name, self._visual, self._picture_input = name, clip.visual, picture_input
+        """Args: `clip` is an open_clip model whose `visual` is a VisionTransformer that reads out CLS or the mean."""
+        self.name, self._visual, self.picture_input = name, clip.visual, picture_input
         self._blocks = self._visual.transformer.resblocks
         self.n_blocks = len(self._blocks)
         self.d = int(self._visual.output_dim)
-        self.rows, self.columns = self._visual.grid_size
+        self.geometry = picture_input.geometry
+        self.rows, self.columns = self.geometry.rows, self.geometry.columns
 
     def preprocess(self, inputs: Sequence[Image.Image]) -> Float[torch.Tensor, "b c h w"]:
         """Pictures of any size and mode as one input batch."""
-        return self._picture_input(inputs)
+        return self.picture_input(inputs)
 
     @torch.no_grad()
     def features(self, x: Float[torch.Tensor, "b c h w"]) -> Float[torch.Tensor, "b d"]:
         """Features of preprocessed pictures, not normalised."""
-        tokens = self._visual._embeds(x)
-        for block in self._blocks:
-            # not block(tokens): in bfloat16 on a CPU, MultiheadAttention costs a quarter of a second a call
-            tokens, _ = _run_block(block, tokens, None)
-        return self._read_out(tokens)
+        return self._read_out(self.trunk(x, 0).tokens)[0]
 
     @torch.no_grad()
     def trunk(self, x: Float[torch.Tensor, "b c h w"], n_head_blocks: int) -> Trunk:
         """Tokens entering the last `n_head_blocks` blocks."""
         tokens = self._visual._embeds(x)
-        for block in self._blocks[: self.n_blocks - n_head_blocks]:
-            tokens = block(tokens)
-        return Trunk(tokens, torch.zeros(len(tokens), dtype=torch.int64, device=tokens.device))
+        for block in self._blocks[: first_head_block(self.n_blocks, n_head_blocks)]:
+            # not block(tokens): in bfloat16 on a CPU, MultiheadAttention costs a quarter of a second a call
+            tokens = _run_block_fused(block, tokens) if x.is_cuda else _run_block(block, tokens, None)[0]
+        return Trunk(tokens, shape_only(x))
 
+    @torch.enable_grad()
     def head(self, trunk: Trunk, n_head_blocks: int) -> HeadOutput:
         """Features and the attention of the last blocks, with gradients."""
         x, attention = trunk.tokens.detach().requires_grad_(), []
-        for block in self._blocks[self.n_blocks - n_head_blocks :]:
+        for block in self._blocks[first_head_block(self.n_blocks, n_head_blocks) :]:
             x, probabilities = _run_block(block, x, None)
             attention.append(probabilities)
-        return HeadOutput(self._read_out(x), attention)
+        features, readout = self._read_out(x)
+        return HeadOutput(features, attention, readout)
 
     def to(self, device: torch.device) -> Self:
         """Move the weights; returns itself."""
         self._visual.to(device)
         return self
 
-    def _read_out(self, x: Float[torch.Tensor, "b t d"]) -> Float[torch.Tensor, "b d"]:
-        pooled, _ = self._visual._pool(x)
-        return pooled if self._visual.proj is None else pooled @ self._visual.proj
+    def _read_out(self, x: Float[torch.Tensor, "b t d"]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Features and readout."""
+        visual = self._visual
+        if visual.pool_type == "tok":
+            pooled, _ = visual._pool(x)
+            readout = one_hot_readout(x, torch.zeros(len(x), dtype=torch.int64, device=x.device))
+        else:
+            patches = torch.arange(x.shape[1], device=x.device) >= self.n_prefix
+            readout = mean_readout(patches.expand(x.shape[:2]))
+            after = visual.final_ln_after_pool
+            pooled = mean_output(readout, x if after else visual.ln_post(x))
+            pooled = visual.ln_post(pooled) if after else pooled
+        return (pooled if visual.proj is None else pooled @ visual.proj), readout
 
 
 class ClipText:
-    """An OpenCLIP text tower that pools at the end-of-text token."""
+    """An OpenCLIP text tower that reads out one token: end-of-text, the first or the last."""
 
     modality: Literal["text"] = "text"
 
     def __init__(self, name: str, clip: Any, tokenizer: Tokenizer) -> None:
-        """Args: `clip` is an open_clip CLIP; its tokenizer's end-of-text is the highest id of a row."""
+        """Args: `clip` is an open_clip model; where it pools by "argmax", end-of-text is the highest id of a row."""
         self.name, self._clip, self._tokenizer = name, clip, tokenizer
-        self._blocks = clip.transformer.resblocks
+        self._tower = getattr(clip, "text", clip)  # models with towers of their own keep the text's apart
+        self._pool = getattr(self._tower, "pool_type", None) or clip.text_pool_type
+        self._blocks = self._tower.transformer.resblocks
         self.n_blocks = len(self._blocks)
-        self.d = int(clip.text_projection.shape[1])
         self.context_length = tokenizer.context_length
+        projection = self._tower.text_projection
+        self.d = int(self._tower.ln_final.weight.shape[0])
+        if projection is not None:
+            self.d = int(projection.out_features if isinstance(projection, nn.Linear) else projection.shape[1])
 
     def preprocess(self, inputs: Sequence[str]) -> Int64[torch.Tensor, "b t"]:
         """Token ids; texts beyond the context are cut."""
@@ -124,44 +161,59 @@ class ClipText:
 
     def words(self, text: str) -> list[TextWord]:
         """The words of a text with the positions of their tokens; a word cut off by the context has none."""
-        words, position = [], 1
-        for word, ids, known in self._tokenizer.pieces(text):
-            inside = [p for p in range(position, position + len(ids)) if p < self.context_length - 1]
-            words.append(TextWord(word, inside, known))
-            position += len(ids)
-        return words
+        return self._tokenizer.words(text)
 
     @torch.no_grad()
     def features(self, x: Int64[torch.Tensor, "b t"]) -> Float[torch.Tensor, "b d"]:
         """Features of token ids, not normalised."""
         trunk = self.trunk(x, 0)
-        return self._read_out(trunk.tokens, trunk.readout)
+        return self._read_out(trunk.tokens, trunk.inputs)[0]
 
     @torch.no_grad()
     def trunk(self, x: Int64[torch.Tensor, "b t"], n_head_blocks: int) -> Trunk:
-        """Tokens entering the last blocks, computed up to the longest text only (attention looks back, never ahead)."""
-        ends = x.argmax(1)
-        length = int(ends.max()) + 1
-        tokens = self._clip.token_embedding(x[:, :length]) + self._clip.positional_embedding[:length]
-        for block in self._blocks[: self.n_blocks - n_head_blocks]:
-            tokens = block(tokens, attn_mask=self._clip.attn_mask[:length, :length])
-        return Trunk(tokens, ends)
+        """Tokens entering the last blocks; where attention only looks back, computed up to the longest text only."""
+        length = x.shape[1]
+        if self._tower.attn_mask is not None:
+            length = int(self._positions(x).max()) + 1
+        tokens = self._tower.token_embedding(x[:, :length]) + self._tower.positional_embedding[:length]
+        for block in self._blocks[: first_head_block(self.n_blocks, n_head_blocks)]:
+            tokens = block(tokens, attn_mask=self._mask(length))
+        return Trunk(tokens, x[:, :length])
 
+    @torch.enable_grad()
     def head(self, trunk: Trunk, n_head_blocks: int) -> HeadOutput:
         """Features and the attention of the last blocks, with gradients."""
         x, attention = trunk.tokens.detach().requires_grad_(), []
-        length = x.shape[1]
-        for block in self._blocks[self.n_blocks - n_head_blocks :]:
-            x, probabilities = _run_block(block, x, self._clip.attn_mask[:length, :length])
+        for block in self._blocks[first_head_block(self.n_blocks, n_head_blocks) :]:
+            x, probabilities = _run_block(block, x, self._mask(x.shape[1]))
             attention.append(probabilities)
-        return HeadOutput(self._read_out(x, trunk.readout), attention)
+        features, positions = self._read_out(x, trunk.inputs)
+        return HeadOutput(features, attention, one_hot_readout(x, positions))
 
     def to(self, device: torch.device) -> Self:
         """Move the weights; returns itself."""
         self._clip.to(device)
         return self
 
-    def _read_out(self, x: Float[torch.Tensor, "b t d"], ends: Int64[torch.Tensor, " b"]) -> Float[torch.Tensor, "b d"]:
-        pooled = self._clip.ln_final(x)[torch.arange(len(x), device=x.device), ends]
-        out: torch.Tensor = pooled @ self._clip.text_projection
-        return out
+    def _mask(self, length: int) -> Mask:
+        mask = self._tower.attn_mask
+        return None if mask is None else mask[:length, :length]
+
+    def _positions(self, ids: Int64[torch.Tensor, "b t"]) -> Int64[torch.Tensor, " b"]:
+        """The token that is read out, of every row."""
+        if self._pool == "argmax":
+            return ids.argmax(1)
+        if self._pool == "eos":
+            end = getattr(self._tower, "eos_id", None)
+            return (ids == (self._clip.text_eos_id if end is None else end)).int().argmax(1)
+        return torch.full_like(ids[:, 0], 0 if self._pool == "first" else ids.shape[1] - 1)
+
+    def _read_out(self, x: Float[torch.Tensor, "b t d"], ids: Int64[torch.Tensor, "b t"]) -> tuple[torch.Tensor, ...]:
+        """Features and the positions that they are read from."""
+        tower, positions = self._tower, self._positions(ids)
+        pooled = tower.ln_final(x)[torch.arange(len(x), device=x.device), positions]
+        if tower.text_projection is None:
+            return pooled, positions
+        if isinstance(tower.text_projection, nn.Linear):
+            return tower.text_projection(pooled), positions
+        return pooled @ tower.text_projection, positions

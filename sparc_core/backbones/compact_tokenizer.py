@@ -11,6 +11,9 @@ from typing import Any
 import torch
 from jaxtyping import Int64
 
+from sparc_core.backbones.base import TextWord
+from sparc_core.backbones.words import Piece, place
+
 _N_BYTE_TOKENS = 512  # CLIP's ids 0-255 are bytes inside a word, 256-511 bytes that end one
 _END_OF_WORD = "</w>"
 
@@ -62,6 +65,10 @@ class CompactTokenizer:
                 words.append((self._readable(letters.removesuffix(_END_OF_WORD)), ids, n_bytes == 0 or len(ids) == 1))
                 letters, ids, n_bytes = "", [], 0
         return words
+
+    def words(self, text: str) -> list[TextWord]:
+        """The words of a text with the positions of their tokens; a word cut off by the context has none."""
+        return place([Piece(*piece) for piece in self.pieces(text)], 1, self.context_length - 1)
 
     def __call__(self, texts: Sequence[str]) -> Int64[torch.Tensor, "texts context"]:
         """Token ids, zero after end-of-text; longer texts are cut to `context_length`."""

@@ -2,30 +2,64 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from PIL import Image
 
+from sparc_core.backbones.geometry import Geometry
+
+Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
+_STRIP = 32  # longer sides of more than so many shorter ones
+
 
 @dataclass(frozen=True)
 class PictureInput:
-    """How a tower takes pictures: squashed to `size` x `size`, scaled to (value - mean) / std per channel."""
+    """How a tower takes pictures: fitted by `geometry`, scaled to (value * rescale - mean) / std per channel.
 
-    size: int
+    Attributes:
+        geometry: What is resized and cropped to what.
+        mean: Per channel, of the rescaled values.
+        std: Per channel, of the rescaled values.
+        interpolation: How pixels are resampled (Pillow's filters, which look at all pixels when they shrink).
+        rescale: What 8-bit values are multiplied by; None divides by 255.
+    """
+
+    geometry: Geometry
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    interpolation: Interpolation = "bicubic"
+    rescale: float | None = None
 
     def __call__(self, pictures: Sequence[Image.Image]) -> Float[torch.Tensor, "b c h w"]:
         """One input batch; transparent pictures are laid on white."""
         arrays = [np.asarray(self._fit(picture), np.float32) for picture in pictures]
-        x = torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2) / 255
+        values = torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2)
+        x = values / 255 if self.rescale is None else values * self.rescale
         mean, std = torch.tensor(self.mean)[:, None, None], torch.tensor(self.std)[:, None, None]
         return ((x - mean) / std).contiguous()
 
     def _fit(self, picture: Image.Image) -> Image.Image:
-        return to_rgb(picture).resize((self.size, self.size), Image.Resampling.BICUBIC)
+        geometry, size = self.geometry, picture.size
+        resample = Image.Resampling[self.interpolation.upper()]
+        if isinstance(geometry.resize, int) and max(size) > _STRIP * min(size):
+            return self._fit(_middle(to_rgb(picture)))
+        resized = to_rgb(picture).resize(geometry.resized(*size), resample)
+        if resized.size == (geometry.width, geometry.height):
+            return resized
+        left, top = geometry.offset(*size)
+        # Beyond the picture, Pillow's crop is black, as the padding of torchvision and transformers is.
+        return resized.crop((left, top, left + geometry.width, top + geometry.height))
+
+
+def _middle(strip: Image.Image) -> Image.Image:
+    """The middle of a strip, which is all that a crop sees: whole, one pixel by thousands would grow to gigabytes."""
+    width, height = strip.size
+    margin = (max(width, height) - _STRIP * min(width, height)) // 2 + 1
+    box = (margin, 0, width - margin, height) if width > height else (0, margin, width, height - margin)
+    return strip.crop(box)
 
 
 def to_rgb(picture: Image.Image) -> Image.Image:

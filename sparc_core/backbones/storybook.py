@@ -14,8 +14,9 @@ from safetensors.torch import load_file
 from sparc_core.backbones.base import ImageBackbone, TextBackbone
 from sparc_core.backbones.clip import ClipImage, ClipText
 from sparc_core.backbones.compact_tokenizer import CompactTokenizer
-from sparc_core.backbones.dinov2 import Dinov2
+from sparc_core.backbones.geometry import Geometry
 from sparc_core.backbones.pictures import PictureInput
+from sparc_core.backbones.vision import TransformersImage
 from sparc_core.errors import InputError
 
 TOWERS_PATH = Path(__file__).parent / "towers"
@@ -30,9 +31,10 @@ def load_storybook(name: str, towers_path: Path = TOWERS_PATH) -> ImageBackbone 
     spec = f"storybook:{name}"
     try:
         if name == "dino":
-            return Dinov2(spec, _dino(towers_path / "dino"), _picture_input(towers_path / "dino"))
+            return _dino(towers_path / "dino")
         if name == "clip_img":
-            return ClipImage(spec, _clip(towers_path / "clip"), _picture_input(towers_path / "clip"))
+            clip = _clip(towers_path / "clip")
+            return ClipImage(spec, clip, _picture_input(towers_path / "clip", clip.visual.patch_size[0]))
         if name == "clip_txt":
             return ClipText(spec, _clip(towers_path / "clip"), _tokenizer(towers_path / "clip"))
     except FileNotFoundError as error:
@@ -45,9 +47,10 @@ def _read_json(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def _picture_input(folder: Path) -> PictureInput:
+def _picture_input(folder: Path, patch: int) -> PictureInput:
     settings = _read_json(folder / "preprocessor_config.json")
-    return PictureInput(settings["size"]["height"], tuple(settings["image_mean"]), tuple(settings["image_std"]))
+    geometry = Geometry.squash(settings["size"]["height"], settings["size"]["width"], patch)
+    return PictureInput(geometry, tuple(settings["image_mean"]), tuple(settings["image_std"]))
 
 
 def _tokenizer(folder: Path) -> CompactTokenizer:
@@ -65,11 +68,13 @@ def _clip(folder: Path) -> Any:
 
 
 @lru_cache(maxsize=2)
-def _dino(folder: Path) -> Any:
+def _dino(folder: Path) -> TransformersImage:
     from transformers import Dinov2WithRegistersConfig, Dinov2WithRegistersModel
 
     config = Dinov2WithRegistersConfig(**_read_json(folder / "config.json"))
-    return _with_weights(Dinov2WithRegistersModel(config), folder / "model.safetensors")
+    model = _with_weights(Dinov2WithRegistersModel(config), folder / "model.safetensors")
+    picture_input = _picture_input(folder, config.patch_size)
+    return TransformersImage("storybook:dino", model, picture_input.geometry, picture_input, "cls")
 
 
 def _with_weights(model: torch.nn.Module, path: Path) -> torch.nn.Module:

@@ -6,12 +6,10 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from sparc_core.attribution import blur, caption_heatmaps, caption_score, relevance, word_relevance
-from sparc_core.backbones.clip import ClipImage, ClipText
-from sparc_core.backbones.dinov2 import Dinov2
-from sparc_core.backbones.pictures import PictureInput
+from sparc_core.backbones import ImageBackbone, TextBackbone, load_backbone
 from sparc_core.sparse import SparseCode
 
 GOLDEN = Path(__file__).parents[3] / "shared" / "golden" / "heatmaps"
@@ -21,48 +19,33 @@ IMAGE_STREAMS = ("dino", "clip_img")
 
 
 class Reference(NamedTuple):
-    """The published run: its numbers, its settings, and its three towers as our backbones."""
+    """The published run: its numbers, its settings, and its three towers, loaded by spec."""
 
     numbers: dict[str, torch.Tensor]
     settings: dict[str, Any]
-    dino: Dinov2
-    clip_img: ClipImage
-    clip_txt: ClipText
-
-
-class IdTokenizer:
-    """Token ids come ready from the reference file."""
-
-    context_length = 77
-
-    def __call__(self, texts: Any) -> torch.Tensor:
-        raise AssertionError("the reference is already tokenised")
-
-    def pieces(self, text: str) -> list[tuple[str, list[int], bool]]:
-        raise AssertionError("the reference is already tokenised")
+    dino: ImageBackbone
+    clip_img: ImageBackbone
+    clip_txt: TextBackbone
 
 
 @pytest.fixture(scope="module")
-def reference() -> Reference:
-    from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
-    from transformers import Dinov2WithRegistersModel
-
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Reference:
     numbers = load_file(GOLDEN / "heatmaps.safetensors")
     settings = json.loads((GOLDEN / "heatmaps.json").read_text())
-    config = settings["clip"]
-    clip = CLIP(config["embed_dim"], CLIPVisionCfg(**config["vision_cfg"]), CLIPTextCfg(**config["text_cfg"]))
-    clip.load_state_dict({k.removeprefix("clip."): v for k, v in numbers.items() if k.startswith("clip.")})
-    clip.eval().requires_grad_(False)
-    dino = Dinov2WithRegistersModel.from_pretrained(GOLDEN / "dino")
-    dino.eval().requires_grad_(False)
-    unit = PictureInput(64, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
-    return Reference(
-        numbers,
-        settings,
-        Dinov2("test:dino", dino, unit),
-        ClipImage("test:clip_img", clip, unit),
-        ClipText("test:clip_txt", clip, IdTokenizer()),
+    folder = tmp_path_factory.mktemp("clip")
+    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": settings["clip"], "preprocess_cfg": {}}))
+    clip = {k.removeprefix("clip."): v for k, v in numbers.items() if k.startswith("clip.")}
+    save_file(clip, folder / "open_clip_model.safetensors")
+    specs = (
+        f"transformers:{GOLDEN / 'dino'}",
+        f"open_clip:local-dir:{folder}#image",
+        f"open_clip:local-dir:{folder}#text",
     )
+    dino, clip_img, clip_txt = (load_backbone(spec) for spec in specs)
+    assert isinstance(dino, ImageBackbone)
+    assert isinstance(clip_img, ImageBackbone)
+    assert isinstance(clip_txt, TextBackbone)
+    return Reference(numbers, settings, dino, clip_img, clip_txt)
 
 
 def inputs(reference: Reference, stream: str) -> torch.Tensor:
@@ -98,7 +81,7 @@ def test_cross_modal_relevance_equals_the_published_one(
     texts = torch.stack([reference.numbers[f"codes.clip_txt.{i}"].flatten() for i in ROWS])
     active = torch.relu(logits) * (codes > 0)
     torch.testing.assert_close(active, codes, rtol=1e-4, atol=1e-5)
-    rows = relevance((active * texts).sum(1), out.attention, torch.zeros(3, dtype=torch.int64))
+    rows = relevance((active * texts).sum(1), out.attention, out.readout)
     for i in ROWS:
         expected = reference.numbers[f"relevance.cross_modal.{layers}.{stream}.{i}"].flatten()
         torch.testing.assert_close(rows[i, backbone.n_prefix :], expected, rtol=1e-4, atol=1e-7)
@@ -112,7 +95,7 @@ def test_text_relevance_equals_the_published_row(reference: Reference) -> None:
     text = torch.nn.functional.normalize(out.features, dim=1)
     scale = reference.numbers["clip.logit_scale"].exp()
     ends = inputs(reference, "clip_txt").argmax(1)
-    rows = relevance(scale * (image * text).sum(1), out.attention[-1:], ends)
+    rows = relevance(scale * (image * text).sum(1), out.attention[-1:], out.readout)
     for i in ROWS:
         expected = reference.numbers[f"relevance.clip_similarity.last.clip_txt.{i}"][ends[i]]
         torch.testing.assert_close(rows[i], expected[: rows.shape[1]], rtol=1e-4, atol=1e-6)
@@ -137,11 +120,31 @@ def test_relevance_carries_one_row_of_the_full_recursion() -> None:
         values = values + (attention.mean(1) @ values).tanh()
     target = values[torch.arange(b), torch.tensor([0, 4])].sum(1)
     gradients = torch.autograd.grad(target.sum(), probabilities, retain_graph=True)
-    rows = relevance(target, probabilities, torch.tensor([0, 4]))
+    rows = relevance(target, probabilities, torch.nn.functional.one_hot(torch.tensor([[0], [4]]), t).float())
     full = torch.eye(t).repeat(b, 1, 1)
     for gradient, attention in zip(gradients, probabilities, strict=True):
         full = full + (gradient * attention.detach()).clamp(min=0).mean(1) @ full
     torch.testing.assert_close(rows, full[torch.arange(b), torch.tensor([0, 4])])
+
+
+def test_a_pooled_readout_is_one_more_attention_by_a_query_of_its_own() -> None:
+    torch.manual_seed(1)
+    b, h, t = 2, 2, 4
+    mixing = torch.rand(b, h, t, t, requires_grad=True).softmax(-1)
+    pooling = torch.rand(b, 3, t, requires_grad=True).softmax(-1)
+    values = torch.rand(b, t, 1)
+    outputs = values + (mixing.mean(1) @ values).tanh()
+    target = ((pooling @ (outputs - 1)) * torch.tensor([1.0, 2.0, -1.0])[:, None]).sum((1, 2))
+    block, pool = torch.autograd.grad(target.sum(), [mixing, pooling], retain_graph=True)
+    # The same by the rule for t + 1 tokens, of which the last is the query that pools.
+    full = torch.eye(t + 1).repeat(b, 1, 1)
+    flow = torch.zeros(b, t + 1, t + 1)
+    flow[:, :t, :t] = (block * mixing).clamp(min=0).mean(1)
+    full = full + flow @ full
+    flow = torch.zeros(b, t + 1, t + 1)
+    flow[:, t, :t] = (pool * pooling).clamp(min=0).mean(1)
+    full = full + flow @ full
+    torch.testing.assert_close(relevance(target, [mixing], pooling), full[:, t, :t].detach())
 
 
 def test_caption_score_is_a_cosine_made_of_its_parts_and_ignores_negative_logits() -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from sparc_core import metrics
 from sparc_core.errors import InputError, ShapeError
+from sparc_core.metrics import purity
 from sparc_core.selection import Selection
 from tests.core.golden import load_retrieval, needs_golden
 
@@ -101,3 +102,9 @@ def test_a_label_counts_when_the_same_latent_is_pure_in_every_stream() -> None:
     same, other = np.array([[0.8, 0.0], [0.9, 0.1]]), np.array([[0.1, 0.9], [0.9, 0.1]])
     assert metrics.labels_with_pure_latent({"dino": dino, "clip_img": same}).tolist() == [True, False]
     assert metrics.labels_with_pure_latent({"dino": dino, "clip_img": other}).tolist() == [False, False]
+
+
+def test_latents_of_a_corpus_without_labels_have_none() -> None:
+    found = purity(np.empty((3, 0)), np.empty(0))
+    assert found.label.tolist() == [-1, -1, -1]
+    assert found.share.tolist() == [0, 0, 0]

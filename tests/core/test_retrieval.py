@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparc_core.bundle.codes import Codes, pack_codes
-from sparc_core.bundle.postings import Postings, invert, read_postings, write_postings
+from sparc_core.bundle.postings import Postings, read_postings
 from sparc_core.retrieval import QueryCode, code_norms, cosine_scores, query_code, shared_latents, strongest
+from tests.bundle.plain_postings import write_inverted
 
 N_ITEMS, N_LATENTS, K = 40, 16, 5
 
@@ -27,7 +28,7 @@ def dense(codes: Codes) -> np.ndarray:
 
 
 def postings_of(codes: Codes, folder: Path) -> Postings:
-    write_postings(invert(codes, N_LATENTS), folder / "p.faiss")
+    write_inverted(codes, N_LATENTS, folder / "p.faiss")
     return read_postings(folder / "p.faiss", N_LATENTS)
 
 
