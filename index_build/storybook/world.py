@@ -6,6 +6,10 @@ so their order is part of the world's seed: append, never reorder. Sprites are `
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from index_build.corpora.base import Label
 
 SPRITES_PATH = Path(__file__).parent / "sprites"
 
@@ -93,17 +97,11 @@ OBJECT_NAMES: tuple[str, ...] = tuple(o.name for o in OBJECTS)
 N_OBJECTS, N_COLOURS, N_PLACES = len(OBJECTS), len(COLOUR_NAMES), len(PLACES)
 
 
-@dataclass(frozen=True)
-class Label:
-    """One label of the hierarchy: `parent` is another label's name, or empty at a root; `kind` says what it names."""
-
-    name: str
-    kind: str
-    parent: str
-
-
-def label_hierarchy() -> tuple[Label, ...]:
+def label_hierarchy() -> "tuple[Label, ...]":
     """Every label, parents before children: thing -> realm -> group -> object, colour -> red, place -> snow."""
+    # Here and not above: the corpora's package imports this world.
+    from index_build.corpora.base import Label
+
     roots = [Label(name, "root", "") for name in ("thing", "colour", "place")]
     realms = [Label(realm, "realm", "thing") for realm in dict.fromkeys(REALMS.values())]
     groups = [Label(group, "group", realm) for group, realm in REALMS.items()]
