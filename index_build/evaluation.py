@@ -12,27 +12,28 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float32, Int64
+from jaxtyping import Bool, Float, Float32, Int64
 
-from index_build.codes import encode_all
-from index_build.statistics import CorpusFacts, n_top
+from index_build.statistics import CorpusFacts, blocks_of_latents, label_shares, n_top
 from sparc_core.bundle.codes import Codes
-from sparc_core.losses import nmse
+from sparc_core.bundle.postings import Postings
 from sparc_core.metrics import (
     Liveness,
-    active_counts,
     code_scores,
     cosine_scores,
-    label_shares,
     labels_with_pure_latent,
     liveness,
     recall_at_k,
-    top_items,
 )
 from sparc_core.model import Sparc
+from sparc_core.selection import Selection, select
 
 OBJECT_KIND = "object"
+MOST_TEST_ITEMS = 5000
+"""Retrieval and reconstruction are measured on so many held-out items at most; all their pairs are scored."""
 _DIGITS = 6
+_BATCH = 1024
+_MOST_DENSE = 1 << 26  # activations written out as dense rows at a time
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,10 @@ class Reconstruction:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Everything measured; `recalls` via "codes" use per-stream selection, via "features" the backbones alone."""
+    """Everything measured; `recalls` via "codes" use per-stream selection, via "features" the backbones alone.
+
+    Without held-out items there are no recalls and no reconstructions.
+    """
 
     n_test_items: int
     n_latents: int
@@ -93,7 +97,7 @@ class Evaluation:
 def evaluate(
     model: Sparc,
     features: Mapping[str, Float32[np.ndarray, "n d"]],
-    own: Mapping[str, Codes],
+    own: Mapping[str, Postings],
     local: Mapping[str, Codes],
     facts: CorpusFacts,
     test_rows: Int64[np.ndarray, "m"],
@@ -103,24 +107,27 @@ def evaluate(
 
     Args:
         model: The trained model.
-        features: Unit-norm features of all items, by stream.
-        own: Codes under the model's own selection.
-        local: Codes under per-stream selection.
+        features: Unit-norm features of all items, by stream; may be mapped.
+        own: Posting lists under the model's own selection.
+        local: Codes under per-stream selection; may be mapped.
         facts: Captions and labels.
-        test_rows: The held-out items; retrieval is among these.
+        test_rows: The held-out items, any number; of many, `MOST_TEST_ITEMS` are looked at, evenly spaced.
         shared_spaces: Pairs of streams (query, target) whose features can be compared without SPARC.
     """
     n_latents = model.config.n_latents
-    counts = {stream: active_counts(*codes, n_latents) for stream, codes in own.items()}
-    pure, by_stream, objects = _pure_objects(own, facts, n_latents)
+    rows = evenly_spaced(test_rows, MOST_TEST_ITEMS)
+    test_features = {stream: np.asarray(x[rows]) for stream, x in features.items()}
+    test_codes = {stream: Codes(codes.latents[rows], codes.activations[rows]) for stream, codes in local.items()}
+    counts = {
+        stream: np.array([postings.n_items_of(latent) for latent in range(n_latents)])
+        for stream, postings in own.items()
+    }
+    pure, by_stream, objects = _pure_objects(own, facts)
     return Evaluation(
-        n_test_items=len(test_rows),
+        n_test_items=len(rows),
         n_latents=n_latents,
-        recalls=[
-            *_code_recalls(local, test_rows, n_latents),
-            *(_feature_recall(features, test_rows, *pair) for pair in shared_spaces),
-        ],
-        reconstructions=_reconstructions(model, {stream: x[test_rows] for stream, x in features.items()}),
+        recalls=_recalls(test_features, test_codes, n_latents, shared_spaces) if len(rows) else [],
+        reconstructions=_reconstructions(model, test_features) if len(rows) else [],
         liveness=liveness(counts),
         n_objects=len(objects),
         n_objects_with_pure_latent=int(pure.sum()),
@@ -129,18 +136,39 @@ def evaluate(
     )
 
 
-def _code_recalls(local: Mapping[str, Codes], rows: Int64[np.ndarray, "m"], n_latents: int) -> list[Recall]:
-    test = {stream: Codes(codes.latents[rows], codes.activations[rows]) for stream, codes in local.items()}
-    return [
-        _recall(query, target, "codes", code_scores(*test[query], *test[target], n_latents))
-        for query, target in permutations(test, 2)
+def evenly_spaced(rows: Int64[np.ndarray, "m"], most: int) -> Int64[np.ndarray, "j"]:
+    """All rows, or `most` of them, evenly spaced from the first one on."""
+    return rows if len(rows) <= most else rows[np.arange(most) * len(rows) // most]
+
+
+def _recalls(
+    features: Mapping[str, Float32[np.ndarray, "m d"]],
+    local: Mapping[str, Codes],
+    n_latents: int,
+    shared_spaces: Sequence[tuple[str, str]],
+) -> list[Recall]:
+    """Recalls of held-out items among themselves."""
+    through_codes = [
+        _recall(query, target, "codes", _scores(local[query], local[target], n_latents))
+        for query, target in permutations(local, 2)
+    ]
+    return through_codes + [
+        _recall(query, target, "features", cosine_scores(features[query], features[target]))
+        for query, target in shared_spaces
     ]
 
 
-def _feature_recall(
-    features: Mapping[str, Float32[np.ndarray, "n d"]], rows: Int64[np.ndarray, "m"], query: str, target: str
-) -> Recall:
-    return _recall(query, target, "features", cosine_scores(features[query][rows], features[target][rows]))
+def _scores(queries: Codes, items: Codes, n_latents: int) -> Float32[np.ndarray, "m m"]:
+    """Cosines of all pairs; rows as wide as the dictionary exist for a block of items at a time."""
+    n_items, step = len(items.latents), max(1, _MOST_DENSE // n_latents)
+    starts = range(0, n_items, step)
+    scores = np.empty((n_items, n_items), np.float32)
+    for i in starts:
+        some_queries = Codes(*(array[i : i + step] for array in queries))
+        for j in starts:
+            some_items = Codes(*(array[j : j + step] for array in items))
+            scores[i : i + step, j : j + step] = code_scores(*some_queries, *some_items, n_latents)
+    return scores
 
 
 def _recall(query: str, target: str, via: str, scores: Float32[np.ndarray, "q n"]) -> Recall:
@@ -149,22 +177,46 @@ def _recall(query: str, target: str, via: str, scores: Float32[np.ndarray, "q n"
 
 
 def _reconstructions(model: Sparc, features: Mapping[str, Float32[np.ndarray, "m d"]]) -> list[Reconstruction]:
-    own, local = encode_all(model, features, None), encode_all(model, features, "local")
-    errors = []
+    """NMSE of every stream from its own code."""
+    errors: dict[str, list[torch.Tensor]] = {stream: [] for stream in features}
+    n_items = len(next(iter(features.values())))
     with torch.inference_mode():
-        for stream, x in features.items():
-            target = torch.from_numpy(x)
-            both = [nmse(model.decode(stream, codes[stream]), target) for codes in (own, local)]
-            errors.append(Reconstruction(stream, *(round(float(error), _DIGITS) for error in both)))
-    return errors
+        for start in range(0, n_items, _BATCH):
+            batch = {s: torch.from_numpy(np.array(x[start : start + _BATCH])) for s, x in features.items()}
+            for stream, found in _squared_errors(model, batch).items():
+                errors[stream].append(found)
+        means = {stream: torch.cat(found, dim=1).mean(1).tolist() for stream, found in errors.items()}
+    return [Reconstruction(stream, *(round(error, _DIGITS) for error in both)) for stream, both in means.items()]
+
+
+def _squared_errors(model: Sparc, batch: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Per stream, [2, b]: each row's squared error over its squares, under the model's own selection and per stream."""
+    config, logits = model.config, model.all_logits(batch)
+    selections: tuple[Selection, Selection] = (config.selection, "local")
+    both = [select(logits, config.k, selection) for selection in selections]
+    return {
+        stream: torch.stack([_row_errors(model.decode(stream, codes[stream]), x) for codes in both])
+        for stream, x in batch.items()
+    }
+
+
+def _row_errors(reconstruction: Float[torch.Tensor, "b d"], target: Float[torch.Tensor, "b d"]) -> torch.Tensor:
+    """The terms of `sparc_core.losses.nmse`, [b]."""
+    return (reconstruction - target).square().mean(1) / target.square().mean(1)
 
 
 def _pure_objects(
-    own: Mapping[str, Codes], facts: CorpusFacts, n_latents: int
-) -> tuple[np.ndarray, dict[str, int], list[str]]:
+    own: Mapping[str, Postings], facts: CorpusFacts
+) -> tuple[Bool[np.ndarray, "c"], dict[str, int], list[str]]:
     """Which objects have one latent that is pure in every stream, how many have one in each stream, all objects."""
-    columns = [column for column, kind in enumerate(facts.label_kinds) if kind == OBJECT_KIND]
-    carries, enough = facts.carries[:, columns], n_top(len(facts.captions))
-    shares = {s: label_shares(top_items(*codes, n_latents, enough), carries, enough) for s, codes in own.items()}
-    by_stream = {stream: int(labels_with_pure_latent({stream: share}).sum()) for stream, share in shares.items()}
-    return labels_with_pure_latent(shares), by_stream, [facts.label_names[column] for column in columns]
+    columns = np.array([kind == OBJECT_KIND for kind in facts.label_kinds], bool)
+    objects = [name for name, is_object in zip(facts.label_names, columns, strict=True) if is_object]
+    carries, enough = facts.carries[:, np.flatnonzero(columns)], n_top(len(facts.captions))
+    tops = {s: [posting.items[:enough].copy() for posting in postings.in_order()] for s, postings in own.items()}
+    pure, by_stream = np.zeros(len(objects), bool), {stream: np.zeros(len(objects), bool) for stream in own}
+    for latents in blocks_of_latents(next(iter(own.values())).n_latents, len(objects)):
+        shares = {stream: label_shares(top[latents], carries, enough) for stream, top in tops.items()}
+        pure |= labels_with_pure_latent(shares)
+        for stream, share in shares.items():
+            by_stream[stream] |= labels_with_pure_latent({stream: share})
+    return pure, {stream: int(found.sum()) for stream, found in by_stream.items()}, objects

@@ -1,13 +1,17 @@
-"""Where latents lie to each other: their nearest neighbours, and a map in the plane."""
+"""Where latents lie to each other: their nearest neighbours, and a map in the plane.
 
-from collections.abc import Sequence
+A dictionary may have a hundred thousand rows: everything is computed in blocks of them.
+"""
+
+from collections.abc import Iterator, Sequence
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int32
+from jaxtyping import Bool, Float, Float32, Int, Int32
 
 from sparc_core.bundle.tables import N_NEAREST
 
-_ROWS_AT_A_TIME = 1024
+_ROWS_AT_A_TIME = 2048
+_DEAD = 4.0  # subtracted from a dead latent's cosine: behind every alive one, in the same order
 
 
 def nearest_latents(
@@ -15,17 +19,27 @@ def nearest_latents(
 ) -> Int32[np.ndarray, "l near"]:
     """The latents whose dictionary rows are most alike (cosine averaged over streams), the most alike first.
 
-    At most 8, never the latent itself, dead latents only where there are not enough alive ones.
+    At most 8, never the latent itself, dead latents only where there are not enough alive ones; equal ones by number.
     """
-    joint = _joint(dictionaries)
-    n_latents = len(joint)
-    n_near = min(N_NEAREST, n_latents - 1)
-    found = np.zeros((n_latents, n_near), np.int32)
-    for start in range(0, n_latents, _ROWS_AT_A_TIME):
-        cosine = joint[start : start + _ROWS_AT_A_TIME] @ joint.T
-        cosine[:, ~alive] -= 4
-        cosine[np.arange(len(cosine)), start + np.arange(len(cosine))] = -np.inf
-        found[start : start + len(cosine)] = np.argsort(-cosine, axis=1, kind="stable")[:, :n_near]
+    joint = _Joint(dictionaries)
+    n_near = min(N_NEAREST, len(joint) - 1)
+    found = np.zeros((len(joint), n_near), np.int32)
+    for start in range(0, len(joint), _ROWS_AT_A_TIME):
+        rows = joint.block(start)
+        cosines = np.empty((len(rows), 0))
+        latents = np.empty((len(rows), 0), np.int64)
+        for other in range(0, len(joint), _ROWS_AT_A_TIME):
+            block = rows @ joint.block(other).T
+            block[:, ~alive[other : other + _ROWS_AT_A_TIME]] -= _DEAD
+            if other == start:
+                np.fill_diagonal(block, -np.inf)
+            columns = _largest(block, n_near)
+            # What was found before has lower numbers and comes first, so that a stable sort keeps ties in order.
+            cosines = np.concatenate([cosines, np.take_along_axis(block, columns, 1)], axis=1)
+            latents = np.concatenate([latents, columns + other], axis=1)
+            order = np.argsort(-cosines, axis=1, kind="stable")[:, :n_near]
+            cosines, latents = np.take_along_axis(cosines, order, 1), np.take_along_axis(latents, order, 1)
+        found[start : start + len(rows)] = latents
     return found
 
 
@@ -36,22 +50,58 @@ def plane(
 
     Dead latents have NaN.
     """
-    joint = _joint(dictionaries)
+    joint = _Joint(dictionaries)
     xy = np.full((len(joint), 2), np.nan, np.float32)
-    if alive.sum() >= 3 and joint.shape[1] >= 2:
-        centred = joint[alive] - joint[alive].mean(0)
-        _, axes = np.linalg.eigh(centred.T @ centred)
+    if alive.sum() >= 3 and joint.width >= 2:
+        mean = np.sum([block.sum(0) for block in joint.blocks(alive)], axis=0) / alive.sum()
+        products = np.zeros((joint.width, joint.width))
+        for block in joint.blocks(alive):
+            centred = block - mean
+            products += centred.T @ centred
+        _, axes = np.linalg.eigh(products)
         axes = axes[:, [-1, -2]]
         # An eigenvector's sign is arbitrary; fix it, so that the map of a model is always the same.
         axes = axes * np.sign(axes[np.abs(axes).argmax(0), [0, 1]])
-        points = centred @ axes
+        points = np.concatenate([(block - mean) @ axes for block in joint.blocks(alive)])
         xy[alive] = points / max(float(np.abs(points).max()), 1e-12)
     elif alive.any():
         xy[alive] = 0
     return xy[:, 0], xy[:, 1]
 
 
-def _joint(dictionaries: Sequence[Float[np.ndarray, "l d"]]) -> Float[np.ndarray, "l sum_d"]:
-    """Unit rows whose inner products are the cosines averaged over streams."""
-    units = [rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12) for rows in dictionaries]
-    return np.concatenate(units, axis=1).astype(np.float64) / np.sqrt(len(units))
+class _Joint:
+    """Rows whose inner products are the cosines averaged over streams, [l, sum of d], made block by block.
+
+    Attributes:
+        width: Of a row.
+    """
+
+    def __init__(self, dictionaries: Sequence[Float[np.ndarray, "l d"]]) -> None:
+        self._dictionaries = dictionaries
+        self.width = sum(rows.shape[1] for rows in dictionaries)
+
+    def __len__(self) -> int:
+        return len(self._dictionaries[0])
+
+    def block(self, start: int) -> Float[np.ndarray, "m sum_d"]:
+        """`_ROWS_AT_A_TIME` rows, in float64."""
+        blocks = [rows[start : start + _ROWS_AT_A_TIME] for rows in self._dictionaries]
+        units = [rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12) for rows in blocks]
+        return np.concatenate(units, axis=1).astype(np.float64) / np.sqrt(len(units))
+
+    def blocks(self, chosen: Bool[np.ndarray, "l"]) -> Iterator[Float[np.ndarray, "m sum_d"]]:
+        """All chosen rows."""
+        for start in range(0, len(self), _ROWS_AT_A_TIME):
+            yield self.block(start)[chosen[start : start + _ROWS_AT_A_TIME]]
+
+
+def _largest(values: Float[np.ndarray, "m n"], k: int) -> Int[np.ndarray, "m j"]:
+    """Columns of each row's k largest values (all, where there are fewer), the largest first, equal ones by column."""
+    n_rows, n_columns = values.shape
+    if k >= n_columns:
+        return np.argsort(-values, axis=1, kind="stable")
+    bound = np.partition(values, n_columns - k, axis=1)[:, n_columns - k]
+    rows, columns = np.nonzero(values >= bound[:, None])  # more than k where values tie
+    order = np.lexsort((columns, -values[rows, columns], rows))
+    firsts = np.searchsorted(rows, np.arange(n_rows))
+    return columns[order][firsts[:, None] + np.arange(k)]

@@ -2,12 +2,11 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int
-from scipy import sparse
+from jaxtyping import Bool, Float, Int
 
 from sparc_core.metrics import purity
 
@@ -35,7 +34,7 @@ class Name(NamedTuple):
 
 
 def name_latents(
-    shares: Float[np.ndarray, "l c"],
+    from_labels: Sequence[str],
     facts: "CorpusFacts",
     top: Sequence[Sequence[Int[np.ndarray, "m"]]],
     density: Float[np.ndarray, "l"],
@@ -43,12 +42,11 @@ def name_latents(
     """Name every latent; latents that would share a name are numbered, the densest first: "cat", "cat (2)".
 
     Args:
-        shares: Share of each latent's strongest items that carry each label, averaged over streams.
+        from_labels: A name for each latent from labels; empty where they give none (see `names_from_labels`).
         facts: Captions and labels.
         top: Strongest items per latent, for each stream whose captions may name it.
         density: Orders latents of one name.
     """
-    from_labels = names_from_labels(shares, facts)
     from_words = names_from_words(facts.captions, [np.unique(np.concatenate(rows)) for rows in zip(*top, strict=True)])
     names = []
     for latent, (labels, words) in enumerate(zip(from_labels, from_words, strict=True)):
@@ -60,7 +58,12 @@ def name_latents(
 
 
 def names_from_labels(shares: Float[np.ndarray, "l c"], facts: "CorpusFacts") -> list[str]:
-    """Per latent, the label that is shared most beyond its frequency, after a shared qualifier; empty without one."""
+    """Per latent, the label that is shared most beyond its frequency, after a shared qualifier; empty without one.
+
+    Args:
+        shares: Share of each latent's strongest items that carry each label, averaged over streams.
+        facts: Captions and labels.
+    """
     qualifies = np.array([kind in _QUALIFIERS for kind in facts.label_kinds], bool)
     qualifier, noun = (_best_label(shares, facts, columns) for columns in (qualifies, ~qualifies))
     return [" ".join(filter(None, pair)) for pair in zip(qualifier, noun, strict=True)]
@@ -72,52 +75,46 @@ def names_from_words(captions: Sequence[str], top: Sequence[Int[np.ndarray, "m"]
     Log-odds with an informative Dirichlet prior over captions that contain the word (Monroe et al. 2008); a second
     word joins when most of the top captions contain both.
     """
-    has_word, vocabulary = _word_matrix(captions)
-    if not vocabulary:
-        return [""] * len(top)
-    everywhere = np.asarray(has_word.sum(0)).ravel().astype(float)
-    return [_distinctive(has_word, vocabulary, everywhere, items) for items in top]
+    everywhere = Counter(word for caption in captions for word in _words(caption))
+    return [_distinctive([captions[item] for item in items], everywhere, len(captions)) for items in top]
 
 
 def _best_label(
-    shares: Float[np.ndarray, "l c"], facts: "CorpusFacts", columns: Sequence[bool] | np.ndarray
+    shares: Float[np.ndarray, "l c"], facts: "CorpusFacts", columns: Bool[np.ndarray, "c"]
 ) -> list[str | None]:
     names = [name for name, kept in zip(facts.label_names, columns, strict=True) if kept]
     if not names:
         return [None] * len(shares)
-    best = purity(shares[:, columns], facts.carries[:, columns].mean(0), SHARED)
+    best = purity(shares[:, columns], facts.frequency[columns], SHARED)
     return [names[label] if share >= SHARED else None for label, share in zip(best.label, best.share, strict=True)]
 
 
-def _word_matrix(captions: Sequence[str]) -> tuple[sparse.csr_array, list[str]]:
-    """Which caption contains which word, [n, w], and the words."""
-    words = [sorted(set(_WORD.findall(caption.lower())) - _FUNCTION_WORDS) for caption in captions]
-    vocabulary = sorted({word for caption in words for word in caption})
-    column = {word: position for position, word in enumerate(vocabulary)}
-    rows = np.repeat(np.arange(len(words)), [len(caption) for caption in words])
-    columns = np.array([column[word] for caption in words for word in caption], np.int64)
-    return sparse.csr_array((np.ones(len(rows)), (rows, columns)), (len(captions), len(vocabulary))), vocabulary
+def _words(caption: str) -> set[str]:
+    return set(_WORD.findall(caption.lower())) - _FUNCTION_WORDS
 
 
-def _distinctive(
-    has_word: sparse.csr_array,
-    vocabulary: Sequence[str],
-    everywhere: Float[np.ndarray, "w"],
-    items: Int[np.ndarray, "m"],
-) -> str:
-    if len(items) == 0:
+def _distinctive(top: Sequence[str], everywhere: Mapping[str, int], n_captions: int) -> str:
+    """The words that set some captions apart; a word that none of them contains never does.
+
+    Args:
+        top: The captions.
+        everywhere: How many of all captions contain each word.
+        n_captions: Of all.
+    """
+    in_top = Counter(word for caption in top for word in _words(caption))
+    if not in_top:
         return ""
-    n_items, n_top = has_word.shape[0], len(items)
-    here = np.asarray(has_word[items].sum(0)).ravel()
-    prior = _PRIOR * (everywhere + 0.5) / (n_items + 1)
+    words, n_top = sorted(in_top), len(top)
+    here, anywhere = (np.array([counts[word] for word in words], float) for counts in (in_top, everywhere))
+    prior = _PRIOR * (anywhere + 0.5) / (n_captions + 1)
     odds_here = (here + prior) / (n_top - here + _PRIOR - prior)
-    odds_elsewhere = (everywhere - here + prior) / (n_items - n_top - everywhere + here + _PRIOR - prior)
-    z = np.log(odds_here / odds_elsewhere) / np.sqrt(1 / (here + prior) + 1 / (everywhere - here + prior))
+    odds_elsewhere = (anywhere - here + prior) / (n_captions - n_top - anywhere + here + _PRIOR - prior)
+    z = np.log(odds_here / odds_elsewhere) / np.sqrt(1 / (here + prior) + 1 / (anywhere - here + prior))
     order = np.argsort(-z, kind="stable")
     if z[order[0]] < _MIN_Z:
         return ""
     common = [word for word in order[:2] if z[word] >= _MIN_Z and here[word] >= SHARED * n_top]
-    return " ".join(vocabulary[word] for word in common or order[:1])
+    return " ".join(words[word] for word in common or order[:1])
 
 
 def _numbered(names: Sequence[Name], density: Float[np.ndarray, "l"]) -> list[Name]:

@@ -1,43 +1,73 @@
 """What is known of every latent: how often and how strongly it is active, what its top items share, where it lies.
 
-Everything here is arrays in, arrays out; `latent_table` puts them together with names into latents.parquet's columns.
+Posting lists in, arrays out, in passes over lists and blocks of latents that fit in memory; `latent_table` puts
+everything together with names into latents.parquet's columns.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, Int32, Int64
 from scipy import sparse
 
 from index_build.layout import nearest_latents, plane
-from index_build.naming import SHARED, name_latents
-from sparc_core.bundle.codes import Codes
+from index_build.naming import SHARED, name_latents, names_from_labels
+from sparc_core.bundle.postings import Postings
 from sparc_core.bundle.tables import LabelShare, LatentTable
-from sparc_core.metrics import label_matrix, label_shares, purity, top_items
+from sparc_core.metrics import Purity, purity
 
 N_TOP_LABELS = 5
 _N_TOP, _N_TOP_OF_FEW, _FEW_ITEMS = 20, 5, 1000
+_MOST_SHARES = 1 << 23  # of a block of latents
 
 
 @dataclass(frozen=True)
-class Occurrence:
-    """How a stream uses the latents: share of items, mean and greatest activation where active (NaN where never)."""
+class Usage:
+    """How a stream uses the latents.
+
+    Attributes:
+        density: Share of items on which each is active.
+        mean: Mean activation over those; NaN where there are none.
+        max: Greatest activation; NaN where it is never active.
+        top: The strongest items, strongest first, equal ones by row.
+    """
 
     density: Float32[np.ndarray, "l"]
     mean: Float32[np.ndarray, "l"]
     max: Float32[np.ndarray, "l"]
+    top: list[Int64[np.ndarray, "m"]]
 
 
 @dataclass(frozen=True)
 class CorpusFacts:
-    """What the statistics need of the corpus: captions, the names and kinds of its item-level labels, who has which."""
+    """What the statistics need of the corpus: captions, the names and kinds of its item-level labels, who has which.
+
+    Attributes:
+        carries: Ones of a [n, c] matrix.
+    """
 
     captions: Sequence[str]
     label_names: Sequence[str]
     label_kinds: Sequence[str]
-    carries: Bool[np.ndarray, "n c"]
+    carries: sparse.csr_array
+
+    @property
+    def frequency(self) -> Float[np.ndarray, "c"]:
+        """Share of all items that carry each label."""
+        n_items, _ = self.carries.shape
+        counts: Float[np.ndarray, "c"] = self.carries.sum(0) / n_items
+        return counts
+
+
+class LabelFacts(NamedTuple):
+    """What the top items of some latents share: on average over streams, and in each stream; names made from it."""
+
+    mean: Purity
+    by_stream: dict[str, Purity]
+    top: list[list[LabelShare]]
+    names: list[str]
 
 
 def corpus_facts(
@@ -46,7 +76,7 @@ def corpus_facts(
     """Facts from captions, labels per item, and the kind of every label; labels that no item carries are left out."""
     used = {label for labels in item_labels for label in labels}
     names = [name for name in kinds if name in used]
-    return CorpusFacts(captions, names, [kinds[name] for name in names], label_matrix(item_labels, names))
+    return CorpusFacts(captions, names, [kinds[name] for name in names], _label_matrix(item_labels, names))
 
 
 def n_top(n_items: int) -> int:
@@ -55,8 +85,8 @@ def n_top(n_items: int) -> int:
 
 
 def latent_table(
-    own: Mapping[str, Codes],
-    local: Mapping[str, Codes],
+    own: Mapping[str, Postings],
+    local: Mapping[str, Postings],
     dictionaries: Mapping[str, Float[np.ndarray, "l d"]],
     facts: CorpusFacts,
     text_streams: Sequence[str],
@@ -64,23 +94,20 @@ def latent_table(
     """Every column of latents.parquet.
 
     Args:
-        own: Codes by stream under the model's own selection: what is alive, how dense, what the top items share.
-        local: Codes by stream under per-stream selection: alignment, which shared selection would make trivial.
+        own: Posting lists under the model's own selection, by stream: what is alive, how dense, what top items share.
+        local: The same under per-stream selection: alignment, which shared selection would make trivial.
         dictionaries: Unit rows per stream.
         facts: Captions and labels.
         text_streams: Streams whose top items' captions may name a latent; all streams when empty.
     """
-    n_latents, enough = len(next(iter(dictionaries.values()))), n_top(len(facts.captions))
-    occurrences = {stream: occurrence(codes, n_latents) for stream, codes in own.items()}
-    top = {stream: top_items(*codes, n_latents, enough) for stream, codes in own.items()}
-    shares = {stream: label_shares(items, facts.carries, enough) for stream, items in top.items()}
-    measured = {stream: np.array([len(rows) >= enough for rows in items]) for stream, items in top.items()}
-    frequency = facts.carries.mean(0)
-    mean_shares = mean_over(shares, measured)
-    best = purity(mean_shares, frequency, SHARED)
-    by_stream = {stream: purity(stream_shares, frequency, SHARED) for stream, stream_shares in shares.items()}
-    density = np.stack([o.density for o in occurrences.values()])
-    names = name_latents(mean_shares, facts, [top[s] for s in text_streams or own], density.mean(0))
+    n_items = len(facts.captions)
+    enough = n_top(n_items)
+    usages = {stream: usage(postings, n_items, enough) for stream, postings in own.items()}
+    density = np.stack([found.density for found in usages.values()])
+    tops = {stream: found.top for stream, found in usages.items()}
+    labels = label_facts(tops, facts, enough)
+    measured = {stream: np.array([len(items) >= enough for items in top]) for stream, top in tops.items()}
+    names = name_latents(labels.names, facts, [tops[stream] for stream in text_streams or own], density.mean(0))
     n_alive = (density > 0).sum(0)
     x, y = plane(list(dictionaries.values()), n_alive > 0)
     anywhere = np.any(list(measured.values()), axis=0)
@@ -89,58 +116,111 @@ def latent_table(
         name_source=[name.source for name in names],
         alive=[_alive(int(n), len(own)) for n in n_alive],
         n_alive_streams=n_alive.astype(np.int32),
-        alignment=alignment(local, n_latents),
-        purity=np.where(anywhere, best.share, np.nan).astype(np.float32),
-        label=label_names(best.label, facts.label_names),
-        top_labels=top_labels(mean_shares, facts.label_names),
+        alignment=alignment(local, n_items),
+        purity=np.where(anywhere, labels.mean.share, np.nan).astype(np.float32),
+        label=label_names(labels.mean.label, facts.label_names),
+        top_labels=labels.top,
         map_x=x,
         map_y=y,
         nearest=nearest_latents(list(dictionaries.values()), n_alive > 0),
-        density={stream: o.density for stream, o in occurrences.items()},
-        mean={stream: o.mean for stream, o in occurrences.items()},
-        max={stream: o.max for stream, o in occurrences.items()},
-        stream_purity={s: np.where(measured[s], p.share, np.nan).astype(np.float32) for s, p in by_stream.items()},
-        stream_label={s: label_names(p.label, facts.label_names) for s, p in by_stream.items()},
+        density={stream: found.density for stream, found in usages.items()},
+        mean={stream: found.mean for stream, found in usages.items()},
+        max={stream: found.max for stream, found in usages.items()},
+        stream_purity={
+            stream: np.where(measured[stream], found.share, np.nan).astype(np.float32)
+            for stream, found in labels.by_stream.items()
+        },
+        stream_label={s: label_names(found.label, facts.label_names) for s, found in labels.by_stream.items()},
     )
 
 
-def occurrence(codes: Codes, n_latents: int) -> Occurrence:
-    """How often and how strongly each latent is active in a stream."""
-    active = codes.activations > 0
-    latents, activations = codes.latents[active].astype(np.int64), codes.activations[active].astype(np.float64)
-    count = np.bincount(latents, minlength=n_latents)
-    total = np.bincount(latents, weights=activations, minlength=n_latents)
-    greatest = np.full(n_latents, -np.inf)
-    np.maximum.at(greatest, latents, activations)
-    never = count == 0
-    return Occurrence(
-        density=(count / max(len(codes.latents), 1)).astype(np.float32),
-        mean=np.where(never, np.nan, total / np.maximum(count, 1)).astype(np.float32),
-        max=np.where(never, np.nan, greatest).astype(np.float32),
-    )
+def usage(postings: Postings, n_items: int, n_top: int) -> Usage:
+    """How often and how strongly each latent is active in a stream, and on which items most, in one pass."""
+    counts = np.zeros(postings.n_latents, np.int64)
+    mean, greatest = np.full((2, postings.n_latents), np.nan, np.float32)
+    top = []
+    for latent, (items, activations) in enumerate(postings.in_order()):
+        counts[latent] = len(items)
+        if len(items):
+            mean[latent] = activations.sum(dtype=np.float64) / len(items)
+            greatest[latent] = activations[0]
+        top.append(items[:n_top].copy())
+    return Usage((counts / max(n_items, 1)).astype(np.float32), mean, greatest, top)
 
 
-def alignment(local: Mapping[str, Codes], n_latents: int) -> Float32[np.ndarray, "l"]:
+def alignment(local: Mapping[str, Postings], n_items: int) -> Float32[np.ndarray, "l"]:
     """Per latent, the Jaccard index of the sets of items that activate it, averaged over pairs of streams.
 
     Streams in which the latent is never active are left out; NaN where fewer than two are left.
     """
-    active = [active_matrix(codes, n_latents) for codes in local.values()]
-    total, n_pairs = np.zeros(n_latents), np.zeros(n_latents)
-    for first, second in combinations(active, 2):
-        both = np.asarray(first.multiply(second).sum(0)).ravel()
-        in_first, in_second = (np.asarray(matrix.sum(0)).ravel() for matrix in (first, second))
-        counted = (in_first > 0) & (in_second > 0)
-        total += np.where(counted, both / np.maximum(in_first + in_second - both, 1), 0)
-        n_pairs += counted
-    return np.where(n_pairs > 0, total / np.maximum(n_pairs, 1), np.nan).astype(np.float32)
+    marked = np.zeros(n_items, bool)
+    lists = zip(*(postings.in_order() for postings in local.values()), strict=True)
+    found = [
+        _mean_jaccard([posting.items for posting in of_latent if len(posting.items)], marked) for of_latent in lists
+    ]
+    return np.array(found, np.float32)
 
 
-def active_matrix(codes: Codes, n_latents: int) -> sparse.csr_array:
-    """Which item activates which latent, as a sparse [n, l] matrix of ones."""
-    rows, slots = np.nonzero(codes.activations)
-    columns = codes.latents[rows, slots].astype(np.int64)
-    return sparse.csr_array((np.ones(len(rows), np.int32), (rows, columns)), (len(codes.latents), n_latents))
+def _mean_jaccard(sets: Sequence[Int64[np.ndarray, "m"]], marked: Bool[np.ndarray, "n"]) -> float:
+    """Over all pairs; `marked` is all False before and after."""
+    if len(sets) < 2:
+        return np.nan
+    total = 0.0
+    for number, first in enumerate(sets[:-1]):
+        marked[first] = True
+        for second in sets[number + 1 :]:
+            both = np.count_nonzero(marked[second])
+            total += both / (len(first) + len(second) - both)
+        marked[first] = False
+    return total / (len(sets) * (len(sets) - 1) // 2)
+
+
+def label_facts(tops: Mapping[str, Sequence[Int[np.ndarray, "m"]]], facts: CorpusFacts, enough: int) -> LabelFacts:
+    """What the top items of all latents share, from their top items by stream."""
+    n_latents = len(next(iter(tops.values())))
+    blocks = [
+        _label_facts({stream: top[latents] for stream, top in tops.items()}, facts, enough)
+        for latents in blocks_of_latents(n_latents, len(facts.label_names))
+    ]
+    return LabelFacts(
+        _joined([block.mean for block in blocks]),
+        {stream: _joined([block.by_stream[stream] for block in blocks]) for stream in tops},
+        [top for block in blocks for top in block.top],
+        [name for block in blocks for name in block.names],
+    )
+
+
+def blocks_of_latents(n_latents: int, n_labels: int) -> list[slice]:
+    """All latents, as many at a time as have a bounded number of label shares."""
+    step = max(1, _MOST_SHARES // max(1, n_labels))
+    return [slice(start, start + step) for start in range(0, n_latents, step)]
+
+
+def _label_facts(tops: Mapping[str, Sequence[Int[np.ndarray, "m"]]], facts: CorpusFacts, enough: int) -> LabelFacts:
+    shares = {stream: label_shares(top, facts.carries, enough) for stream, top in tops.items()}
+    measured = {stream: np.array([len(items) >= enough for items in top]) for stream, top in tops.items()}
+    mean = mean_over(shares, measured)
+    return LabelFacts(
+        purity(mean, facts.frequency, SHARED),
+        {stream: purity(found, facts.frequency, SHARED) for stream, found in shares.items()},
+        top_labels(mean, facts.label_names),
+        names_from_labels(mean, facts),
+    )
+
+
+def _joined(blocks: Sequence[Purity]) -> Purity:
+    return Purity(*(np.concatenate(parts) for parts in zip(*blocks, strict=True)))
+
+
+def label_shares(
+    top: Sequence[Int[np.ndarray, "m"]], carries: sparse.csr_array, enough: int
+) -> Float[np.ndarray, "l c"]:
+    """`sparc_core.metrics.label_shares` of a sparse matrix."""
+    rows = [items[:enough] if len(items) >= enough else items[:0] for items in top]
+    ends = np.cumsum([0, *(len(items) for items in rows)])
+    chosen = sparse.csr_array((np.ones(ends[-1], np.int32), _flat(rows), ends), (len(rows), carries.shape[0]))
+    shares: Float[np.ndarray, "l c"] = (chosen @ carries).toarray() / enough
+    return shares
 
 
 def mean_over(
@@ -165,6 +245,19 @@ def top_labels(shares: Float[np.ndarray, "l c"], names: Sequence[str]) -> list[l
 def label_names(labels: Int[np.ndarray, "l"] | Int64[np.ndarray, "l"], names: Sequence[str]) -> list[str | None]:
     """Names of label columns; -1 has none."""
     return [names[label] if label >= 0 else None for label in labels]
+
+
+def _label_matrix(items: Sequence[Sequence[str]], names: Sequence[str]) -> sparse.csr_array:
+    """Which item carries which of the names; labels of other names are left out."""
+    column = {name: position for position, name in enumerate(names)}
+    columns = [sorted({column[name] for name in item if name in column}) for item in items]
+    ends = np.cumsum([0, *map(len, columns)])
+    return sparse.csr_array((np.ones(ends[-1], np.int32), _flat(columns), ends), (len(items), len(names)))
+
+
+def _flat(lists: Iterable[Sequence[int] | Int[np.ndarray, "m"]]) -> Int32[np.ndarray, "sum_m"]:
+    """All numbers of all lists."""
+    return np.concatenate([np.empty(0, np.int32), *(np.asarray(numbers, np.int32) for numbers in lists)])
 
 
 def _alive(n_streams: int | Int32[np.ndarray, ""], n_all: int) -> str:

@@ -3,11 +3,15 @@
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Int64
 
 from sparc_core.bundle import Bundle
 from sparc_core.bundle.codes import Codes
-from sparc_core.bundle.postings import Postings, invert
+from sparc_core.bundle.postings import Posting, Postings
 from sparc_core.errors import BundleError, SparcError
+from sparc_core.metrics import active_counts
+
+_ROWS_AT_A_TIME = 1 << 16
 
 
 def verify_bundle(path: Path) -> Bundle:
@@ -52,8 +56,36 @@ def _check_items(bundle: Bundle) -> None:
 
 
 def _check_postings(path: Path, codes: Codes, postings: Postings) -> None:
-    for latent, expected in enumerate(invert(codes, postings.n_latents)):
-        found = postings.of(latent)
-        same_items = np.array_equal(found.items, expected.items)
-        if not same_items or not np.array_equal(found.activations, expected.activations):
+    """A list of the right size, in strict order, whose every entry is in the codes, is the right list."""
+    sizes = _list_sizes(codes, postings.n_latents)
+    for latent, posting in enumerate(postings.in_order()):
+        if len(posting.items) != sizes[latent] or not _is_sorted(posting) or not _is_in(codes, latent, posting):
             raise BundleError(f"{path}.faiss: the posting list of latent {latent} does not match the codes: rebuild it")
+
+
+def _list_sizes(codes: Codes, n_latents: int) -> Int64[np.ndarray, "l"]:
+    """On how many items each latent is active."""
+    sizes = np.zeros(n_latents, np.int64)
+    for start in range(0, len(codes.latents), _ROWS_AT_A_TIME):
+        latents, activations = (array[start : start + _ROWS_AT_A_TIME] for array in codes)
+        sizes += active_counts(latents, activations, n_latents)
+    return sizes
+
+
+def _is_sorted(posting: Posting) -> bool:
+    """Whether the strongest come first, equal ones by item, none twice."""
+    items, activations = posting
+    weaker, equal = activations[1:] < activations[:-1], activations[1:] == activations[:-1]
+    return bool((weaker | (equal & (items[1:] > items[:-1]))).all())
+
+
+def _is_in(codes: Codes, latent: int, posting: Posting) -> bool:
+    """Whether the codes hold every entry of a list."""
+    for start in range(0, len(posting.items), _ROWS_AT_A_TIME):
+        items, activations = (array[start : start + _ROWS_AT_A_TIME] for array in posting)
+        if not ((items >= 0) & (items < len(codes.latents)) & (activations > 0)).all():
+            return False
+        same = (codes.latents[items] == latent) & (codes.activations[items] == activations[:, None])
+        if not same.any(1).all():
+            return False
+    return True

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sparc_core.errors import BundleError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Literal[2] = 2
 MANIFEST_NAME = "manifest.json"
 Selection = Literal["own", "local"]
 """Which codes: those of the model's own selection, or those of per-stream selection (retrieval uses these)."""
@@ -24,9 +24,9 @@ class _Model(BaseModel):
 
 
 class StreamManifest(_Model):
-    """One stream: its name, what it looks at, the width of its features and the backbone that computes them."""
+    """One stream: its name, modality, the width of its features and the backbone that computes them ("" for none)."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    name: str = Field(pattern=r"^[a-z][a-z0-9_-]*$")
     modality: Literal["image", "text"]
     d: int = Field(gt=0)
     backbone: str
@@ -47,6 +47,7 @@ class CorpusManifest(_Model):
 
     name: str
     n_items: int = Field(ge=0)
+    n_rejected: int = Field(ge=0)
     licence: str
 
 
@@ -81,7 +82,7 @@ class ManifestDraft(_Model):
 class Manifest(ManifestDraft):
     """The whole of `manifest.json`."""
 
-    schema_version: Literal[1]
+    schema_version: Literal[2]
     bundle_id: str = Field(pattern=r"^[0-9a-f]{16}$")
     files: dict[str, FileManifest]
 
@@ -110,7 +111,8 @@ def content_id(draft: ManifestDraft, files: Mapping[str, FileManifest]) -> str:
 
 def required_files(streams: tuple[StreamManifest, ...]) -> list[str]:
     """The paths that every bundle of these streams holds besides the manifest and the media."""
-    paths = ["sparc.safetensors", "items.parquet", "latents.parquet", "media.parquet", "evaluation.json"]
+    tables = [f"{name}.parquet" for name in ("items", "latents", "rejected", "media")]
+    paths = ["sparc.safetensors", *tables, "evaluation.json"]
     for stream in streams:
         for folder in ("codes", "codes_local"):
             paths += [f"{folder}/{stream.name}.latents.npy", f"{folder}/{stream.name}.activations.npy"]

@@ -4,6 +4,7 @@ The file is an ordinary FAISS index (`IndexIVFFlat`, d = 1): list l holds the it
 activations as codes of one float32 each, and its coarse centroid is the number l. So FAISS tools can open it too.
 """
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +12,6 @@ import faiss
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from sparc_core.bundle.codes import Codes
 from sparc_core.errors import BundleError, NotFoundError
 
 _BYTES_PER_ACTIVATION = 4
@@ -35,9 +35,9 @@ class _MappedArray:
 class Postings:
     """The posting lists of one stream."""
 
-    def __init__(self, index: faiss.Index) -> None:
-        """Args: `index` holds one inverted list per latent, as `write_postings` makes them."""
-        self._index = index
+    def __init__(self, index: faiss.Index, path: Path) -> None:
+        """Args: `index` holds one inverted list per latent, as `write_postings` makes them, mapped from `path`."""
+        self._index, self._path = index, path
         self._lists = faiss.downcast_InvertedLists(index.invlists)
 
     @property
@@ -69,39 +69,64 @@ class Postings:
             np.asarray(_MappedArray(ids, n, "<i8", self._index)), np.asarray(_MappedArray(codes, n, "<f4", self._index))
         )
 
+    def in_order(self) -> Iterator[Posting]:
+        """Every latent's list in turn, read from the file: a pass over all of a large file leaves no map of it behind.
+
+        Raises:
+            BundleError: The file ends early.
+        """
+        sizes = np.array([self._lists.list_size(latent) for latent in range(self.n_latents)], np.int64)
+        with self._path.open("rb") as file:
+            file.seek(len(_header(sizes)))
+            for n in sizes.tolist():
+                activations, items = np.fromfile(file, "<f4", n), np.fromfile(file, "<i8", n)
+                if len(items) != n:
+                    raise BundleError(f"{self._path} is truncated: rebuild the bundle")
+                yield Posting(items, activations)
+
     def _checked(self, latent: int) -> int:
         if not 0 <= latent < self.n_latents:
             raise NotFoundError("latent", f"there is no latent {latent}: this bundle has 0 to {self.n_latents - 1}")
         return latent
 
 
-def invert(codes: Codes, n_latents: int) -> list[Posting]:
-    """The posting list of every latent: all (item, activation) of the codes, strongest first, ties by row."""
-    rows, slots = np.nonzero(codes.activations)
-    latents = codes.latents[rows, slots].astype(np.int64)
-    activations = codes.activations[rows, slots].astype(np.float32)
-    order = np.lexsort((rows, -activations, latents))
-    ends = np.cumsum(np.bincount(latents, minlength=n_latents))[:-1]
-    items = np.split(rows[order].astype(np.int64), ends)
-    return [Posting(*pair) for pair in zip(items, np.split(activations[order], ends), strict=True)]
+def write_postings(postings: Iterable[Posting], sizes: Int64[np.ndarray, "l"], path: Path) -> None:
+    """Write posting lists as a FAISS index, byte for byte as FAISS would, with one list in memory at a time.
+
+    Args:
+        postings: One per latent, in order.
+        sizes: How many items each has.
+        path: Replaced if it exists.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        file.write(_header(sizes))
+        for latent, posting in enumerate(postings):
+            assert len(posting.items) == len(posting.activations) == sizes[latent], f"list {latent} has another size"
+            file.write(np.ascontiguousarray(posting.activations, "<f4").data)
+            file.write(np.ascontiguousarray(posting.items, "<i8").data)
 
 
-def write_postings(postings: list[Posting], path: Path) -> None:
-    """Write posting lists as a FAISS index; the same lists always give the same bytes."""
-    n_latents = len(postings)
+def _header(sizes: Int64[np.ndarray, "l"]) -> bytes:
+    """Everything before the first list: the index as FAISS writes it, and the sizes of its lists."""
+    n_latents = len(sizes)
     centroids = faiss.IndexFlatL2(1)
     centroids.add(np.arange(n_latents, dtype=np.float32)[:, None])
     index = faiss.IndexIVFFlat(centroids, 1, n_latents, faiss.METRIC_L2)
-    lists = faiss.ArrayInvertedLists(n_latents, _BYTES_PER_ACTIVATION)
-    for latent, posting in enumerate(postings):
-        if len(posting.items):
-            ids = np.ascontiguousarray(posting.items, np.int64)
-            codes = np.ascontiguousarray(posting.activations, np.float32).view(np.uint8)
-            lists.add_entries(latent, len(ids), faiss.swig_ptr(ids), faiss.swig_ptr(codes))
-    index.replace_invlists(lists, False)
-    index.ntotal = sum(len(posting.items) for posting in postings)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    faiss.write_index(index, str(path))
+    index.replace_invlists(None, False)
+    index.ntotal = int(sizes.sum())
+    without_lists: bytes = faiss.serialize_index(index).tobytes()
+    assert without_lists.endswith(b"il00"), "an index without lists ends by saying so"
+    used = np.flatnonzero(sizes)
+    # As FAISS: pairs of list and size where at most half of the lists are used, else every size.
+    is_full = len(used) > n_latents // 2
+    table = sizes if is_full else np.stack([used, sizes[used]], axis=1)
+    parts = [b"ilar", _words(n_latents, _BYTES_PER_ACTIVATION), b"full" if is_full else b"sprs", _words(table.size)]
+    return b"".join([without_lists[:-4], *parts, table.astype("<u8").tobytes()])
+
+
+def _words(*values: int) -> bytes:
+    return np.array(values, "<u8").tobytes()
 
 
 def read_postings(path: Path, n_latents: int) -> Postings:
@@ -117,7 +142,7 @@ def read_postings(path: Path, n_latents: int) -> Postings:
         or index.code_size != _BYTES_PER_ACTIVATION
     ):
         raise BundleError(f"{path} does not hold posting lists of {n_latents} latents: rebuild the bundle")
-    return Postings(index)
+    return Postings(index, path)
 
 
 def read_index(path: Path, flags: int) -> Any:

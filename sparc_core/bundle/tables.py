@@ -26,8 +26,11 @@ ITEM_SCHEMA = pa.schema(
         "width": pa.int32(),
         "height": pa.int32(),
         "split": pa.string(),
+        "source": pa.string(),
+        "sha256": pa.string(),
     }
 )
+REJECTED_SCHEMA = pa.schema({"item_id": pa.string(), "source": pa.string(), "reason": pa.string()})
 MEDIA_SCHEMA = pa.schema({"path": pa.string(), "bytes": pa.int64(), "sha256": pa.string()})
 _LABEL_SHARES = pa.list_(pa.struct({"label": pa.string(), "share": pa.float32()}))
 _STREAM_COLUMNS = {"density": pa.float32(), "mean": pa.float32(), "max": pa.float32(), "purity": pa.float32()}
@@ -45,6 +48,8 @@ class Item:
     width: int
     height: int
     split: str
+    source: str
+    sha256: str
 
 
 class LabelShare(NamedTuple):
@@ -94,6 +99,10 @@ class ItemTable:
     def media(self, row: int) -> str:
         """The item's media path inside the bundle."""
         return str(self._columns["media"][row].as_py())
+
+    def ids(self) -> list[str]:
+        """Every item's id, by row."""
+        return list(self._columns["item_id"].to_pylist())
 
     def captions(self) -> list[str]:
         """Every caption, by row."""
@@ -196,8 +205,8 @@ def write_items(items: pa.Table, path: Path) -> None:
     write_table(items.select(ITEM_SCHEMA.names).cast(ITEM_SCHEMA), path)
 
 
-def read_items(path: Path, n_items: int) -> ItemTable:
-    """Read items.parquet; BundleError as for `read_latents`."""
+def read_items(path: Path, n_items: int | None = None) -> ItemTable:
+    """Read items.parquet; BundleError as for `read_latents` (any number of rows will do without `n_items`)."""
     return ItemTable(read_table(path, ITEM_SCHEMA, n_items))
 
 

@@ -1,21 +1,45 @@
 """Backbone features on disk: an exact FAISS inner-product index per stream, memory-mapped."""
 
+import shutil
 from pathlib import Path
 
 import faiss
 import numpy as np
-from jaxtyping import Float32
 
 from sparc_core.bundle.postings import read_index
-from sparc_core.errors import BundleError
+from sparc_core.errors import BundleError, ShapeError
+
+_COPIED_AT_A_TIME = 1 << 24
 
 
-def write_vectors(features: Float32[np.ndarray, "n d"], path: Path) -> None:
-    """Write unit-norm features as an exact inner-product index; item rows are its ids."""
-    index = faiss.IndexFlatIP(features.shape[1])
-    index.add(np.ascontiguousarray(features, np.float32))
+def write_vectors(features: Path, path: Path) -> None:
+    """Write unit-norm features as an exact inner-product index, byte for byte as FAISS would; item rows are its ids.
+
+    The features are copied from file to file: no matrix of them is in memory.
+
+    Args:
+        features: A `.npy` file, float32 [n, d].
+        path: Replaced if it exists.
+
+    Raises:
+        ShapeError: The features are of another type or shape.
+    """
+    mapped = np.load(features, mmap_mode="r")
+    if mapped.dtype != np.dtype("<f4") or mapped.ndim != 2 or not mapped.flags.c_contiguous:
+        raise ShapeError(f"{features} holds {mapped.dtype} {list(mapped.shape)}, expected float32 [n, d], row by row")
+    index = faiss.IndexFlatIP(mapped.shape[1])
+    index.ntotal = len(mapped)
+    empty: bytes = faiss.serialize_index(index).tobytes()
+    assert empty.endswith(_size(0)), "an index without vectors ends with their number of values"
     path.parent.mkdir(parents=True, exist_ok=True)
-    faiss.write_index(index, str(path))
+    with features.open("rb") as source, path.open("wb") as target:
+        source.seek(mapped.offset)
+        target.write(empty[: -len(_size(0))] + _size(mapped.size))
+        shutil.copyfileobj(source, target, _COPIED_AT_A_TIME)
+
+
+def _size(n: int) -> bytes:
+    return np.array(n, "<u8").tobytes()
 
 
 def read_vectors(path: Path, n_items: int, d: int) -> faiss.Index:

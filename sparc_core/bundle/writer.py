@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from sparc_core.bundle.manifest import (
     MANIFEST_NAME,
+    SCHEMA_VERSION,
     FileManifest,
     Manifest,
     ManifestDraft,
@@ -82,7 +83,7 @@ def _complete(draft: ManifestDraft, files: dict[str, FileManifest], partial: Pat
         if path not in files:
             raise BundleError(f"bundle cannot be published: {path} was not built")
     files = dict(sorted(files.items()))
-    return Manifest(**dict(draft), schema_version=1, bundle_id=content_id(draft, files), files=files)
+    return Manifest(**dict(draft), schema_version=SCHEMA_VERSION, bundle_id=content_id(draft, files), files=files)
 
 
 def _copy_all(folders: Sequence[Path], partial: Path) -> dict[str, FileManifest]:

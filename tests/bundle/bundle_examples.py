@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyarrow as pa
@@ -15,10 +16,18 @@ from sparc_core.bundle.manifest import (
     SparcManifest,
     StreamManifest,
 )
-from sparc_core.bundle.postings import invert, write_postings
-from sparc_core.bundle.tables import ITEM_SCHEMA, LabelShare, LatentTable, write_items, write_latents
+from sparc_core.bundle.tables import (
+    ITEM_SCHEMA,
+    REJECTED_SCHEMA,
+    LabelShare,
+    LatentTable,
+    write_items,
+    write_latents,
+    write_table,
+)
 from sparc_core.bundle.vectors import write_vectors
 from sparc_core.bundle.writer import publish
+from tests.bundle.plain_postings import write_inverted
 
 N_ITEMS, N_LATENTS, K = 9, 12, 3
 STREAMS = {"eye": 4, "text": 5}
@@ -35,7 +44,7 @@ def example_draft(created_at: str = "2026-01-01T00:00:00+00:00") -> ManifestDraf
             StreamManifest(name="text", modality="text", d=STREAMS["text"], backbone="fake:text"),
         ),
         sparc=SparcManifest(n_latents=N_LATENTS, k=K, selection="global", recipe={"lr": 0.1}),
-        corpus=CorpusManifest(name="example", n_items=N_ITEMS, licence="CC0-1.0"),
+        corpus=CorpusManifest(name="example", n_items=N_ITEMS, n_rejected=1, licence="CC0-1.0"),
         labels=(LabelManifest(name="cat", kind="object", parent=""),),
         metrics={"latents_dead": 0.0},
     )
@@ -92,20 +101,27 @@ def write_example(folder: Path) -> Path:
             "width": 4,
             "height": 3,
             "split": "train" if row < 6 else "test",
+            "source": f"pictures/{row}.jpg",
+            "sha256": f"{row:064x}",
         }
         for row in range(N_ITEMS)
     ]
     write_items(pa.Table.from_pylist(rows, schema=ITEM_SCHEMA), folder / "items.parquet")
+    rejected = [{"item_id": "", "source": "pictures/x.jpg", "reason": "the file is empty"}]
+    write_table(pa.Table.from_pylist(rejected, schema=REJECTED_SCHEMA), folder / "rejected.parquet")
     write_latents(example_latents(), folder / "latents.parquet")
     (folder / "media").mkdir()
     for row in rows:
         (folder / row["media"]).write_bytes(b"picture of " + row["item_id"].encode())
     for seed, (stream, d) in enumerate(STREAMS.items()):
-        write_vectors(example_features(d), folder / "vectors" / f"{stream}.faiss")
+        with TemporaryDirectory() as elsewhere:
+            features = Path(elsewhere) / "features.npy"
+            np.save(features, example_features(d))
+            write_vectors(features, folder / "vectors" / f"{stream}.faiss")
         for local, (codes, postings) in enumerate((("codes", "postings"), ("codes_local", "postings_local"))):
             example = example_codes(2 * seed + local)
             write_codes(example, folder / codes, stream)
-            write_postings(invert(example, N_LATENTS), folder / postings / f"{stream}.faiss")
+            write_inverted(example, N_LATENTS, folder / postings / f"{stream}.faiss")
     return folder
 
 

@@ -11,9 +11,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sparc_core.bundle.codes import Codes, latent_dtype, pack_codes, read_codes, write_codes
-from sparc_core.bundle.postings import Posting, invert, read_postings, write_postings
+from sparc_core.bundle.codes import (
+    Codes,
+    concatenate,
+    join_arrays,
+    latent_dtype,
+    pack_codes,
+    read_codes,
+    read_shape,
+    write_codes,
+)
+from sparc_core.bundle.postings import Posting, read_postings, write_postings
+from sparc_core.bundle.vectors import read_vectors, write_vectors
 from sparc_core.errors import BundleError, NotFoundError, ShapeError
+from tests.bundle.plain_postings import invert, write_by_faiss
 
 
 class RawCodes(NamedTuple):
@@ -79,6 +90,33 @@ def test_codes_are_read_as_written(raw: RawCodes) -> None:
         assert np.array_equal(read.activations, codes.activations)
 
 
+def write(postings: list[Posting], path: Path) -> None:
+    write_postings(iter(postings), np.array([len(posting.items) for posting in postings]), path)
+
+
+@settings(max_examples=40, deadline=None)
+@given(raw_codes(), st.integers(1, 9))
+def test_joined_parts_are_the_whole(raw: RawCodes, rows: int) -> None:
+    codes = pack_codes(raw.latents, raw.activations, raw.n_latents)
+    cuts = range(0, len(codes.latents), rows)
+    parts = [Codes(*(array[start : start + rows] for array in codes)) for start in cuts]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_codes(concatenate(parts), folder / "whole", "eye")
+        for number, part in enumerate(parts):
+            write_codes(part, folder / str(number), "eye")
+        assert read_shape(folder / "whole", "eye") == codes.latents.shape
+        for file in ("eye.latents.npy", "eye.activations.npy"):
+            join_arrays([folder / str(number) / file for number in range(len(parts))], folder / file)
+            assert (folder / file).read_bytes() == (folder / "whole" / file).read_bytes()
+
+
+def test_minus_zero_is_an_unused_slot() -> None:
+    codes = pack_codes(np.array([[3, 1]]), np.array([[-0.0, 2.0]]), 4)
+    assert codes.latents.tolist() == [[1, 0]]
+    assert codes.activations.view(np.uint16)[0, 1] == 0
+
+
 @settings(max_examples=40, deadline=None)
 @given(raw_codes())
 def test_postings_are_the_inversion_of_the_codes(raw: RawCodes) -> None:
@@ -86,7 +124,9 @@ def test_postings_are_the_inversion_of_the_codes(raw: RawCodes) -> None:
     expected = reference_postings(codes, raw.n_latents)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "eye.faiss"
-        write_postings(invert(codes, raw.n_latents), path)
+        write(invert(codes, raw.n_latents), path)
+        write_by_faiss(invert(codes, raw.n_latents), Path(folder) / "by_faiss")
+        assert path.read_bytes() == (Path(folder) / "by_faiss").read_bytes()
         postings = read_postings(path, raw.n_latents)
         assert postings.n_latents == raw.n_latents
         assert postings.n_entries == sum(map(len, expected.values()))
@@ -94,18 +134,59 @@ def test_postings_are_the_inversion_of_the_codes(raw: RawCodes) -> None:
             found = postings.of(latent)
             assert postings.n_items_of(latent) == len(found.items)
             assert list(zip(found.items.tolist(), found.activations.tolist(), strict=True)) == expected.get(latent, [])
+        for latent, posting in enumerate(postings.in_order()):
+            pairs = zip(posting.items.tolist(), posting.activations.tolist(), strict=True)
+            assert list(pairs) == expected.get(latent, [])
+        assert latent == raw.n_latents - 1
 
 
-def test_the_same_lists_give_the_same_bytes(tmp_path: Path) -> None:
-    lists = [Posting(np.array([4, 1]), np.array([2.0, 0.5])), Posting(np.array([], np.int64), np.array([]))]
-    write_postings(lists, tmp_path / "a.faiss")
-    write_postings(lists, tmp_path / "b.faiss")
-    assert (tmp_path / "a.faiss").read_bytes() == (tmp_path / "b.faiss").read_bytes()
+def test_faiss_writes_the_same_bytes_however_many_lists_are_used(tmp_path: Path) -> None:
+    full, empty = Posting(np.array([4, 1]), np.array([2.0, 0.5])), Posting(np.array([], np.int64), np.array([]))
+    for n_lists in (1, 2, 3, 8, 9):
+        for n_full in range(n_lists + 1):
+            lists = [empty] * (n_lists - n_full) + [full] * n_full
+            write(lists, tmp_path / "ours")
+            write_by_faiss(lists, tmp_path / "faiss")
+            assert (tmp_path / "ours").read_bytes() == (tmp_path / "faiss").read_bytes()
+
+
+def test_a_list_of_another_size_than_was_said_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match="list 1 has another size"):
+        write_postings([Posting(np.array([4]), np.array([2.0]))] * 2, np.array([1, 2]), tmp_path / "a")
+
+
+def test_a_pass_over_a_truncated_file_is_explained(tmp_path: Path) -> None:
+    path = tmp_path / "a.faiss"
+    write([Posting(np.arange(5000), np.ones(5000))] * 2, path)
+    postings = read_postings(path, 2)
+    path.write_bytes(b"")
+    with pytest.raises(BundleError, match="truncated"):
+        list(postings.in_order())
+
+
+@pytest.mark.parametrize("n_rows", [1, 1000])
+def test_vectors_are_written_as_faiss_writes_them(tmp_path: Path, n_rows: int) -> None:
+    rows = np.random.default_rng(0).random((n_rows, 7), np.float32)
+    np.save(tmp_path / "rows.npy", rows)
+    write_vectors(tmp_path / "rows.npy", tmp_path / "ours")
+    index = faiss.IndexFlatIP(7)
+    index.add(rows)
+    faiss.write_index(index, str(tmp_path / "faiss"))
+    assert (tmp_path / "ours").read_bytes() == (tmp_path / "faiss").read_bytes()
+    read = read_vectors(tmp_path / "ours", n_rows, 7)
+    assert np.array_equal(read.reconstruct_n(0, n_rows), rows)
+
+
+@pytest.mark.parametrize("rows", [np.ones((3, 2)), np.ones(3, np.float32), np.ones((3, 2), np.float32, order="F")])
+def test_vectors_of_another_kind_are_refused(tmp_path: Path, rows: np.ndarray) -> None:
+    np.save(tmp_path / "rows.npy", rows)
+    with pytest.raises(ShapeError, match="expected float32"):
+        write_vectors(tmp_path / "rows.npy", tmp_path / "a")
 
 
 def test_views_are_read_only_and_outlive_the_postings(tmp_path: Path) -> None:
     items = np.arange(50_000)
-    write_postings([Posting(items, np.ones(len(items)))], tmp_path / "a.faiss")
+    write([Posting(items, np.ones(len(items)))], tmp_path / "a.faiss")
     posting = read_postings(tmp_path / "a.faiss", 1).of(0)
     gc.collect()
     assert np.array_equal(posting.items, items)
@@ -114,9 +195,7 @@ def test_views_are_read_only_and_outlive_the_postings(tmp_path: Path) -> None:
 
 
 def test_faiss_itself_finds_a_list_by_its_latent(tmp_path: Path) -> None:
-    write_postings(
-        [Posting(np.array([5]), np.array([1.0])), Posting(np.array([3, 8]), np.array([2.0, 1.5]))], tmp_path / "a"
-    )
+    write([Posting(np.array([5]), np.array([1.0])), Posting(np.array([3, 8]), np.array([2.0, 1.5]))], tmp_path / "a")
     index = faiss.read_index(str(tmp_path / "a"))
     assert index.quantizer.search(np.array([[1.0]], np.float32), 1)[1].tolist() == [[1]]
     assert index.ntotal == 3
@@ -124,7 +203,7 @@ def test_faiss_itself_finds_a_list_by_its_latent(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("latent", [-1, 2])
 def test_an_unknown_latent_is_not_found(tmp_path: Path, latent: int) -> None:
-    write_postings([Posting(np.array([5]), np.array([1.0]))] * 2, tmp_path / "a.faiss")
+    write([Posting(np.array([5]), np.array([1.0]))] * 2, tmp_path / "a.faiss")
     with pytest.raises(NotFoundError, match=f"no latent {latent}: this bundle has 0 to 1"):
         read_postings(tmp_path / "a.faiss", 2).of(latent)
 
