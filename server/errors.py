@@ -9,13 +9,13 @@ from starlette.exceptions import HTTPException
 
 from server.routes.pages import error_page
 from server.schemas import ErrorBody, ErrorDetail
-from server.uploads import TooLargeError
 from server.worker import BusyError
 from sparc_core.errors import NotFoundError, SparcError
+from sparc_core.picture_files import TooManyPixelsError
 
 log = logging.getLogger(__name__)
 
-_STATUS: tuple[tuple[type[SparcError], int], ...] = ((NotFoundError, 404), (TooLargeError, 413), (BusyError, 503))
+_STATUS: tuple[tuple[type[SparcError], int], ...] = ((NotFoundError, 404), (TooManyPixelsError, 413), (BusyError, 503))
 _HTTP_CODES = {404: "page_not_found", 405: "method_not_allowed"}
 _RETRY_AFTER_S = 2
 

@@ -48,7 +48,7 @@ class Explorer:
             torch.set_num_threads(settings.threads)
         self.device = choose_device(settings.device)
         self.uploads = UploadStore(settings.max_upload_pixels, settings.upload_cache_bytes)
-        towers = Towers(self.bundle, self.device)
+        self._towers = towers = Towers(self.bundle, self.device)
         self.latents = Latents(self.bundle, [towers.dictionary(s.name) for s in self.bundle.manifest.streams])
         self.items = Items(self.bundle, self.latents)
         self._retriever = Retriever(self.bundle, towers, self.latents, self.uploads)
@@ -57,6 +57,8 @@ class Explorer:
 
     async def warm_up(self) -> None:
         """Answer one caption, so that the first visitor does not pay for lazy initialisation."""
+        if not (self._towers.live_streams("text") and self._towers.live_streams("image")):
+            return
         plan = await self.plan_heatmaps(HeatmapRequest(caption="a", n_items=1))
         for pictures in self.heatmaps.chunks(plan):
             await self.worker.run(partial(self.heatmaps.chunk, plan, pictures))

@@ -243,8 +243,17 @@ class CaptionReading(Wire):
     streams: list[str]
 
 
+class Window(Wire):
+    """The part of a picture that a grid covers, in shares of its width and height; beyond 0 and 1 is padding."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
 class Heatmap(Wire):
-    """One stream's relevance over one picture on an even grid, row by row from the upper left.
+    """One stream's relevance over one picture on an even grid over `window`, row by row from the upper left.
 
     `values` add up to the score; for colours, divide by a scale shared by the pictures shown together. `score` is the
     cosine (0 to 1) of the caption's code and the picture's ReLU logits in this stream.
@@ -253,6 +262,7 @@ class Heatmap(Wire):
     stream: str
     rows: int
     columns: int
+    window: Window
     values: list[float]
     score: float
     contributions: list[Contribution]

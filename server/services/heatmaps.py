@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from server.schemas import CaptionReading, Contribution, Heatmap, HeatmapRequest, PictureHeatmaps
+from server.schemas import CaptionReading, Contribution, Heatmap, HeatmapRequest, PictureHeatmaps, Window
 from server.services.items import Items
 from server.services.latents import Latents
 from server.services.retrieval import Retriever
@@ -15,6 +15,7 @@ from server.services.text import shade_words
 from server.services.towers import Towers, as_query
 from server.uploads import UploadStore
 from sparc_core.attribution import caption_heatmaps
+from sparc_core.backbones import ImageBackbone
 from sparc_core.bundle import Bundle
 from sparc_core.errors import InputError
 from sparc_core.retrieval import QueryCode, strongest
@@ -58,12 +59,14 @@ class Heatmaps:
             NotFoundError: No such item, upload or stream.
             InputError: A stream is no image stream, there is no text stream, or the caption activates no latent.
         """
-        streams = request.streams or self._towers.streams("image")
+        streams = request.streams or self._towers.live_streams("image")
+        if not streams:
+            raise InputError("this bundle has no image stream with a backbone to look with")
         for stream in streams:
             self._towers.image(stream)
-        text_streams = self._towers.streams("text")
+        text_streams = self._towers.live_streams("text")
         if not text_streams:
-            raise InputError("this bundle has no text stream to read the caption with")
+            raise InputError("this bundle has no text stream with a backbone to read the caption with")
         reading = self._towers.read(text_streams[-1], request.caption)
         query = as_query(reading.code)
         if not len(query.latents):
@@ -116,6 +119,7 @@ class Heatmaps:
                 stream=stream,
                 rows=values.shape[1],
                 columns=values.shape[2],
+                window=_window(backbone, pictures[i]),
                 values=np.round(patches[i], 6).tolist(),
                 score=float(totals[i]),
                 contributions=self._contributions(code, parts[i], active[i]),
@@ -156,6 +160,12 @@ class Heatmaps:
         if item_id == UPLOAD:
             return None
         return self._bundle.items[self._bundle.items.row_of(item_id)].caption
+
+
+def _window(backbone: ImageBackbone, picture: Image.Image) -> Window:
+    left, top, right, bottom = backbone.geometry.window(picture.width, picture.height)
+    width, height = picture.size
+    return Window(left=left / width, top=top / height, right=right / width, bottom=bottom / height)
 
 
 def total_milliseconds(steps: list[dict[str, float]]) -> dict[str, float]:

@@ -7,7 +7,8 @@ from PIL import Image
 from server.schemas import Item
 from server.services.latents import Latents
 from sparc_core.bundle import Bundle
-from sparc_core.errors import BundleError
+from sparc_core.errors import BundleError, SparcError
+from sparc_core.picture_files import open_media
 from sparc_core.retrieval import query_code
 
 
@@ -39,10 +40,8 @@ class Items:
         """
         path = self._bundle.media_path(self._bundle.items.row_of(item_id))
         try:
-            with Image.open(path) as picture:
-                picture.load()
-                return picture
-        except OSError:
+            return open_media(path)
+        except (OSError, SparcError):
             raise BundleError(f"the picture of item {item_id} is missing or damaged: rebuild the bundle") from None
 
     def thumbnail(self, item_id: str, size: int) -> bytes:

@@ -88,15 +88,15 @@ class Retriever:
     def _default_source(self, request: RetrieveRequest) -> str:
         """The last stream of the query's modality: for pictures CLIP rather than DINO, where both are there."""
         modality = "text" if request.text is not None else "image"
-        streams = self._towers.streams(modality)
+        streams = self._towers.streams(modality) if request.item_id else self._towers.live_streams(modality)
         if not streams:
-            raise InputError(f"this bundle has no {modality} stream to read the query with")
+            raise InputError(f"this bundle has no {modality} stream with a backbone to read the query with")
         return streams[-1]
 
     def _default_target(self, source: str) -> str:
         """The last image stream other than the source, or any other stream."""
         others = [s for s in self._towers.streams("image") if s != source]
-        return (others or [s for s in self._towers.backbones if s != source] or [source])[-1]
+        return (others or [s for s in self._towers.modalities if s != source] or [source])[-1]
 
     def _read_norms(self, stream: str) -> np.ndarray:
         return code_norms(self._bundle.codes(stream, "local"))

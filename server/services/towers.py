@@ -31,8 +31,9 @@ class Towers:
     def __init__(self, bundle: Bundle, device: torch.device) -> None:
         """Load every backbone that the manifest names; BundleError or InputError say what does not fit."""
         self.device = device
+        self.modalities = {s.name: s.modality for s in bundle.manifest.streams}
         self.backbones: dict[str, ImageBackbone | TextBackbone] = {
-            s.name: load_backbone(s.backbone).to(device) for s in bundle.manifest.streams
+            s.name: load_backbone(s.backbone).to(device) for s in bundle.manifest.streams if s.backbone
         }
         self.sparc = load_sparc(bundle.sparc_path).to(device).eval().requires_grad_(False)
         for name, backbone in self.backbones.items():
@@ -58,7 +59,11 @@ class Towers:
 
     def streams(self, modality: str) -> list[str]:
         """The streams of one modality, in the bundle's order."""
-        return [name for name, backbone in self.backbones.items() if backbone.modality == modality]
+        return [name for name, its in self.modalities.items() if its == modality]
+
+    def live_streams(self, modality: str) -> list[str]:
+        """Those that have a backbone, and so can take in what is new."""
+        return [name for name in self.streams(modality) if name in self.backbones]
 
     def dictionary(self, stream: str) -> Float32[np.ndarray, "l d"]:
         """The unit-norm dictionary of a stream."""
@@ -89,9 +94,11 @@ class Towers:
         return self.sparc.encode({stream: features}, selection="local")[stream]
 
     def _backbone(self, stream: str) -> ImageBackbone | TextBackbone:
-        if stream not in self.backbones:
-            known = ", ".join(self.backbones)
+        if stream not in self.modalities:
+            known = ", ".join(self.modalities)
             raise NotFoundError("stream", f'there is no stream "{stream[:40]}": the streams are {known}')
+        if stream not in self.backbones:
+            raise InputError(f'stream "{stream}" was built from given features: it has no backbone to look with')
         return self.backbones[stream]
 
 

@@ -18,8 +18,8 @@ const FAINTEST = 0.12; // how much a heatmap covers where it is 0: the picture s
  */
 export function pictureFigure(itemId, streams, sent = null) {
   const panes = streams.map((stream) => el("div", { class: "pane", data: { stream: streamIndex(stream), name: stream } },
-    el("div", { class: "pane__frame", style: `--ratio:${sent?.ratio ?? 1}`, "data-waiting": true },
-      el("img", { src: sent?.address ?? imageHref(itemId, 224), alt: "", width: 224, height: 224, decoding: "async" })),
+    takeShape(el("div", { class: "pane__frame", style: `--ratio:${sent?.ratio ?? 1}`, "data-waiting": true },
+      el("img", { src: sent?.address ?? imageHref(itemId, 224), alt: "", width: 224, height: 224, decoding: "async" }))),
     el("div", { class: "pane__foot" },
       el("div", { class: "pane__score" }, el("span", { class: "stream-name" }, streamTitle(stream)), el("span", { class: "number" })))));
   return el("li", { class: "picture" },
@@ -42,12 +42,13 @@ export function fillPicture(figure, picture, ranks) {
     const pane = figure.querySelector(`.pane[data-name="${CSS.escape(heatmap.stream)}"]`);
     const frame = pane.querySelector(".pane__frame");
     const canvas = el("canvas", { class: "fade-in", role: "img", "aria-label": `${streamTitle(heatmap.stream)} heatmap, score ${decimal(heatmap.score)}` });
+    placeOver(canvas, heatmap.window);
     frame.append(canvas);
     frame.removeAttribute("data-waiting");
     frame.querySelector("img").alt = picture.caption ?? "your picture";
     pane.querySelector(".number").textContent = `score ${decimal(heatmap.score)}`;
     pane.querySelector(".pane__foot").append(...shares(heatmap.contributions, ranks, NAMED_SHARES));
-    addReadout(frame, heatmap);
+    addReadout(frame, canvas, heatmap);
     return { canvas, heatmap };
   });
 }
@@ -91,15 +92,31 @@ function between({ rows, columns, values }, across, down) {
   return upper * (1 - dy) + lower * dy;
 }
 
+/** Lays a canvas over the part of the frame that its heatmap is of: towers that crop see the middle only. */
+function placeOver(canvas, { left, top, right, bottom }) {
+  canvas.style.left = `${100 * left}%`;
+  canvas.style.top = `${100 * top}%`;
+  canvas.style.width = `${100 * (right - left)}%`;
+  canvas.style.height = `${100 * (bottom - top)}%`;
+}
+
+/** Gives a frame the shape of its picture once that is known. */
+function takeShape(frame) {
+  const img = frame.querySelector("img");
+  img.addEventListener("load", () => frame.style.setProperty("--ratio", img.naturalWidth / img.naturalHeight), { once: true });
+  return frame;
+}
+
 /** Shows the value of the patch under the pointer. */
-function addReadout(frame, { rows, columns, values }) {
+function addReadout(frame, canvas, { rows, columns, values }) {
   const readout = el("span", { class: "pane__readout", hidden: true, "aria-hidden": "true" });
   frame.append(readout);
   frame.addEventListener("pointermove", (event) => {
-    const box = frame.getBoundingClientRect();
+    const box = canvas.getBoundingClientRect();
     const column = Math.floor(((event.clientX - box.left) / box.width) * columns);
     const row = Math.floor(((event.clientY - box.top) / box.height) * rows);
-    const value = values[row * columns + column];
+    const inside = row >= 0 && row < rows && column >= 0 && column < columns;
+    const value = inside ? values[row * columns + column] : undefined;
     readout.hidden = value === undefined;
     if (value !== undefined) readout.textContent = significant(value);
   });
