@@ -5,22 +5,30 @@ command that needs them, so `--help` and `info` answer at once and worker proces
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from index_build.command_errors import one_line_errors
+from index_build.doctor_command import doctor
+from index_build.import_command import import_
+from index_build.run_command import init, print_result
+from index_build.run_command import run as run_config
 from index_build.train_command import train
 from sparc_core.bundle import Bundle, Manifest
 
 app = typer.Typer(
     name="sparc-build",
-    help="Train SPARC; build, check and describe bundles.",
+    help="From pictures, captions and models to a bundle that sparc-serve shows.",
     no_args_is_help=True,
     add_completion=False,
 )
+app.command()(init)
+app.command()(doctor)
+app.command("run")(run_config)
+app.command("import")(import_)
 app.command()(train)
 _console = Console()
 _RERUN = "run the same command again to go on from here"
@@ -37,18 +45,21 @@ def demo(
 ) -> None:
     """Build the storybook bundle: draw, extract features, train SPARC, index, publish."""
     with one_line_errors(_RERUN):
-        from index_build.corpus import StorybookCorpus
+        from index_build.corpora.storybook import StorybookCorpus
 
         corpus = StorybookCorpus(train_items, test_items, seed)
         from index_build.display import RichDisplay, times_table
-        from index_build.pipeline import Recipe, build_bundle
+        from index_build.engine import LocalEngine
+        from index_build.pipeline import build_bundle
+        from index_build.recipe import Recipe
         from index_build.training.options import TrainingOptions
+        from index_build.workers import n_cores
 
         recipe = Recipe(TrainingOptions.storybook(seed=seed))
-        with RichDisplay(_console) as display:
-            report = build_bundle(corpus, recipe, work, out, display)
+        with LocalEngine.opened(n_cores()) as engine, RichDisplay(_console) as display:
+            report = build_bundle(corpus, recipe, work, out, display, engine=engine)
         _console.print(times_table(report))
-        _console.print(f"bundle {report.manifest.bundle_id} at {out}", highlight=False, soft_wrap=True)
+        print_result(report, out)
 
 
 @app.command()
@@ -67,6 +78,20 @@ def info(path: _BundlePath) -> None:
     with one_line_errors(_RERUN):
         manifest = Bundle.open(path).manifest
         _console.print(_info_table(manifest))
+
+
+@app.command()
+def export(
+    path: _BundlePath,
+    out: Annotated[Path, typer.Option(help="The folder to write into.")],
+    format_: Annotated[str, typer.Option("--format", help="hdf5 (the published layout) or parquet.")] = "hdf5",
+) -> None:
+    """Write a bundle's features and codes, one file per stream."""
+    with one_line_errors(_RERUN):
+        from index_build.export import export_bundle
+
+        for file in export_bundle(Bundle.open(path), out, cast(Any, format_)):
+            _console.print(str(file), highlight=False, soft_wrap=True)
 
 
 def _info_table(manifest: Manifest) -> Table:

@@ -220,6 +220,12 @@ def _tensor(values: Float[np.ndarray, "n d"]) -> Float[Tensor, "n d"]:
         return torch.from_numpy(values)
 
 
+def read_ids(stream: str, path: Path) -> tuple[Int64[np.ndarray, " n"] | None, int]:
+    """A feature file's item ids (None where it names none) and its number of rows; errors as `FeatureStore.open`."""
+    source = _read(stream, path)
+    return (None if source.ids is None else source.ids.astype(np.int64)), len(source.values)
+
+
 def _read(stream: str, path: Path) -> _Source:
     """A stream's file, mapped where that is possible."""
     kind = _SUFFIXES.get(path.suffix.lower())

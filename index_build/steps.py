@@ -42,6 +42,7 @@ class Step:
         settings: JSON values that decide its result.
         sources: Modules and packages whose files decide its result.
         run: Does the work.
+        unit: What its progress counts.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Step:
     settings: Mapping[str, Any]
     sources: tuple[str, ...]
     run: Callable[[StepContext], None]
+    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,8 @@ class StepResult:
 class Display(Protocol):
     """Shows a build's progress."""
 
-    def started(self, step: str) -> None:
-        """The step begins to work."""
+    def started(self, step: str, unit: str) -> None:
+        """The step begins to work; its progress counts things of that unit."""
 
     def progress(self, step: str, done: int, total: int) -> None:
         """The step has done this much."""
@@ -77,7 +79,7 @@ class Display(Protocol):
 class SilentDisplay:
     """Shows nothing."""
 
-    def started(self, step: str) -> None:
+    def started(self, step: str, unit: str) -> None:
         """Nothing."""
 
     def progress(self, step: str, done: int, total: int) -> None:
@@ -99,20 +101,27 @@ def run_steps(steps: Sequence[Step], work: Path, display: Display) -> dict[str, 
         The results by step name.
     """
     results: dict[str, StepResult] = {}
-    keys: dict[str, str] = {}
+    folders = step_folders(steps, work)
     for step in steps:
-        keys[step.name] = _key(step, {name: keys[name] for name in step.needs})
-        folder = work / "steps" / f"{step.name}-{keys[step.name]}"
+        folder = folders[step.name]
         inputs = {name: results[name].folder for name in step.needs}
         results[step.name] = _run_step(step, folder, inputs, display)
         display.finished(results[step.name])
     return results
 
 
+def step_folders(steps: Sequence[Step], work: Path) -> dict[str, Path]:
+    """Where each step's result is or will be, by its name; it is there already where the folder is."""
+    keys: dict[str, str] = {}
+    for step in steps:
+        keys[step.name] = _key(step, {name: keys[name] for name in step.needs})
+    return {name: work / "steps" / f"{name}-{key}" for name, key in keys.items()}
+
+
 def _run_step(step: Step, folder: Path, inputs: Mapping[str, Path], display: Display) -> StepResult:
     if folder.is_dir():
         return StepResult(step.name, folder, 0.0, cached=True)
-    display.started(step.name)
+    display.started(step.name, step.unit)
     begun = time.monotonic()
     partial = folder.with_name(folder.name + ".part")
     partial.mkdir(parents=True, exist_ok=True)

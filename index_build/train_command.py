@@ -81,15 +81,16 @@ def _request(
     from index_build.training.options import TrainingOptions
     from index_build.training.run_folder import RunRequest
 
-    paths = {stream: Path(path) for stream, path in _pairs(features, "--features", "STREAM=PATH").items()}
-    more = TrainingOptions.parse(_pairs(settings, "--set", "NAME=VALUE"))
+    paths = {stream: Path(path) for stream, path in pairs(features, "--features", "STREAM=PATH").items()}
+    more = TrainingOptions.parse(pairs(settings, "--set", "NAME=VALUE"))
     twice = sorted(changes.keys() & more.keys())
     if twice:
         raise InputError(f"{twice[0]} is given twice, by its flag and by --set: leave one out")
     return RunRequest(paths, TrainingOptions.of_recipe(recipe, changes | more), validation_rows)
 
 
-def _pairs(texts: list[str], flag: str, form: str) -> dict[str, str]:
+def pairs(texts: list[str], flag: str, form: str) -> dict[str, str]:
+    """Options of the form NAME=VALUE as a mapping; InputError where one is not."""
     pairs: dict[str, str] = {}
     for text in texts:
         name, equals, value = text.partition("=")

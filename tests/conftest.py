@@ -6,6 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says how busy the machine is, not whether the code is right.
+settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy machine")
 
 N_TINY_TRAIN, N_TINY_TEST = 160, 40
 
@@ -16,8 +21,9 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     160 items to train on, 40 held out, 64 latents, k 6. Do not write into it.
     """
-    from index_build.corpus import StorybookCorpus
-    from index_build.pipeline import Recipe, build_bundle
+    from index_build.corpora.storybook import StorybookCorpus
+    from index_build.pipeline import build_bundle
+    from index_build.recipe import Recipe
     from index_build.training.options import TrainingOptions
 
     base = tmp_path_factory.getbasetemp()

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from index_build.corpus import StorybookCorpus
-from index_build.pipeline import Recipe
+from index_build.corpora.storybook import StorybookCorpus
+from index_build.recipe import Recipe, StreamRecipe
 from index_build.training.options import TrainingOptions
 
 N_TRAIN, N_TEST = 70, 30
@@ -59,7 +59,11 @@ def fake_recipe(**changes: Any) -> Recipe:
     options = TrainingOptions.storybook(
         **({"n_latents": 24, "k": 4, "auxk": 4, "num_epochs": 4, "batch_size": 16} | changes)
     )
-    streams = {"eye": "fake:eye", "camera": "fake:camera", "text": "fake:text"}
+    streams = {
+        "eye": StreamRecipe("image", "fake:eye"),
+        "camera": StreamRecipe("image", "fake:camera"),
+        "text": StreamRecipe("text", "fake:text"),
+    }
     return Recipe(options, streams, shared_spaces=(("text", "camera"),))
 
 

@@ -11,14 +11,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from index_build.pipeline import BuildReport, Recipe, build_bundle
+from index_build.engine import LocalEngine
+from index_build.pipeline import BuildReport, build_bundle
+from index_build.recipe import Recipe, StreamRecipe
 from index_build.steps import SilentDisplay, StepResult
 from index_build.verification import verify_bundle
 from sparc_core.bundle import Bundle
 from sparc_core.errors import BundleError, InputError
 from tests.build.build_fakes import N_TEST, N_TRAIN, fake_corpus, fake_recipe, load_fake
 
-STEPS = ("corpus", "media", "features", "training", "codes", "postings", "vectors", "statistics", "evaluation")
+STEPS = (
+    "corpus", "media", "items", "features", "training", "codes", "postings", "vectors", "statistics", "evaluation"
+)  # fmt: skip
 ROOT = Path(__file__).parents[2]
 
 
@@ -28,7 +32,7 @@ class StopAt(SilentDisplay):
     def __init__(self, step: str, moment: str) -> None:
         self.step, self.moment = step, moment
 
-    def started(self, step: str) -> None:
+    def started(self, step: str, unit: str) -> None:
         self._stop(step, "before")
 
     def progress(self, step: str, done: int, total: int) -> None:
@@ -45,7 +49,7 @@ class StopAt(SilentDisplay):
 
 def _build(folder: Path, display: SilentDisplay | None = None, n_workers: int = 0) -> BuildReport:
     out = folder / "bundles" / "fake"
-    return build_bundle(fake_corpus(), fake_recipe(), folder / "work", out, display, load_fake, n_workers)
+    return build_bundle(fake_corpus(), fake_recipe(), folder / "work", out, display, load_fake, LocalEngine(n_workers))
 
 
 @pytest.fixture(scope="module")
@@ -81,11 +85,12 @@ def test_global_codes_of_the_streams_share_their_latents(built: tuple[Path, Buil
 
 
 def test_the_features_are_those_of_the_media_files(built: tuple[Path, BuildReport]) -> None:
-    from index_build.features import compute_features, open_picture
+    from index_build.extraction import compute_features
+    from sparc_core.picture_files import open_media
 
     bundle = Bundle.open(built[0] / "bundles" / "fake")
     rows = [0, 17, 99]
-    pictures = compute_features(load_fake("fake:eye"), [open_picture(bundle.media_path(row)) for row in rows])
+    pictures = compute_features(load_fake("fake:eye"), [open_media(bundle.media_path(row)) for row in rows])
     texts = compute_features(load_fake("fake:text"), [bundle.items[row].caption for row in rows])
     for stream, features in (("eye", pictures), ("text", texts)):
         stored = np.stack([bundle.vectors(stream).reconstruct(row) for row in rows])
@@ -129,7 +134,7 @@ from tests.build.test_pipeline import _build
 from index_build.steps import SilentDisplay
 
 class Tell(SilentDisplay):
-    def started(self, step): print(step, flush=True)
+    def started(self, step, unit): print(step, flush=True)
     def finished(self, result): print(result.name, "done", flush=True)
 
 if __name__ == "__main__":
@@ -160,19 +165,19 @@ def test_a_killed_build_goes_on_to_the_same_id(built: tuple[Path, BuildReport], 
 
 def test_another_seed_is_another_bundle(built: tuple[Path, BuildReport], tmp_path: Path) -> None:
     corpus, recipe = fake_corpus(seed=1), fake_recipe(seed=1)
-    report = build_bundle(corpus, recipe, tmp_path / "work", tmp_path / "out", None, load_fake, 0)
+    report = build_bundle(corpus, recipe, tmp_path / "work", tmp_path / "out", None, load_fake)
     assert report.manifest.bundle_id != built[1].manifest.bundle_id
     assert Bundle.open(tmp_path / "out").manifest.seed == 1
 
 
 def test_another_recipe_keeps_the_features(built: tuple[Path, BuildReport]) -> None:
     folder, _ = built
-    report = build_bundle(fake_corpus(), fake_recipe(k=3), folder / "work", folder / "other", None, load_fake, 0)
-    assert [step.name for step in report.steps if step.cached] == ["corpus", "media", "features", "vectors"]
+    report = build_bundle(fake_corpus(), fake_recipe(k=3), folder / "work", folder / "other", None, load_fake)
+    assert [step.name for step in report.steps if step.cached] == ["corpus", "media", "items", "features", "vectors"]
 
 
 def test_an_unknown_backbone_is_a_domain_error(tmp_path: Path) -> None:
-    recipe = Recipe(fake_recipe().training, {"dino": "storybook:unicorn"}, ())
+    recipe = Recipe(fake_recipe().training, {"dino": StreamRecipe("image", "storybook:unicorn")}, ())
     with pytest.raises(InputError, match="unicorn"):
         build_bundle(fake_corpus(), recipe, tmp_path / "work", tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -10,7 +10,7 @@ import pytest
 
 from index_build.folder_lock import locked
 from index_build.steps import SilentDisplay, Step, StepContext, run_steps
-from index_build.workers import run_tasks
+from index_build.workers import LocalTasks
 from sparc_core.errors import InputError
 
 
@@ -117,7 +117,7 @@ def _write(path: Path, text: str) -> None:
 def test_every_task_runs(tmp_path: Path, n_workers: int) -> None:
     reports: list[tuple[int, int]] = []
     tasks = [(tmp_path / str(number), str(number)) for number in range(4)]
-    run_tasks(_write, tasks, n_workers, lambda done, total: reports.append((done, total)))
+    LocalTasks(n_workers).run(_write, tasks, lambda done, total: reports.append((done, total)))
     assert reports == [(done, 4) for done in range(5)]
     assert sorted(path.read_text() for path in tmp_path.iterdir()) == list("0123")
 
@@ -125,4 +125,11 @@ def test_every_task_runs(tmp_path: Path, n_workers: int) -> None:
 def test_a_failing_task_ends_the_run(tmp_path: Path) -> None:
     tasks = [(tmp_path / str(number), "bad") for number in range(3)]
     with pytest.raises(InputError, match="bad text"):
-        run_tasks(_write, tasks, 2, lambda done, total: None)
+        LocalTasks(2).run(_write, tasks, lambda done, total: None)
+
+
+def test_tasks_count_by_their_sizes(tmp_path: Path) -> None:
+    reports: list[tuple[int, int]] = []
+    tasks = [(tmp_path / str(number), str(number)) for number in range(3)]
+    LocalTasks(0).run(_write, tasks, lambda done, total: reports.append((done, total)), [5, 1, 4])
+    assert reports == [(0, 10), (5, 10), (6, 10), (10, 10)]

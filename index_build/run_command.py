@@ -1,0 +1,119 @@
+"""`sparc-build init` and `sparc-build run`: one file, one command."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from index_build.command_errors import one_line_errors
+from sparc_core.errors import InputError
+
+if TYPE_CHECKING:
+    from index_build.config import OpenConfig
+    from index_build.corpora.base import Corpus
+    from index_build.pipeline import BuildReport
+    from index_build.recipe import Recipe
+
+_console = Console()
+_RERUN = "run the same command again to go on from here"
+ConfigPath = Annotated[Path, typer.Argument(help="The file that says what to build.", metavar="SPARC_TOML")]
+
+
+def init(
+    kind: Annotated[
+        str, typer.Argument(help="storybook, folder, table, coco, open_images, webdataset or datasets.", metavar="KIND")
+    ],
+    place: Annotated[
+        str, typer.Argument(help="The corpus: its folder, table, annotations or shards.", metavar="PATH")
+    ] = "",
+    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("sparc.toml"),
+) -> None:
+    """Write a commented sparc.toml for a corpus, with sizes that suit it."""
+    with one_line_errors(_RERUN):
+        from index_build.config_template import config_text
+        from index_build.files import write_text
+
+        if out.exists():
+            raise InputError(f"{out} is there already: choose another --out, or remove it")
+        text = config_text(kind, place, out.parent)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write_text(out, text)
+        _console.print(f"wrote {out}", highlight=False, soft_wrap=True)
+        _console.print(f"next: sparc-build doctor {out}, then sparc-build run {out}", highlight=False, soft_wrap=True)
+
+
+def run(
+    config: ConfigPath,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and do nothing.")] = False,
+    engine: Annotated[str | None, typer.Option(help="local or ray, instead of the file's.")] = None,
+    address: Annotated[str | None, typer.Option(help="Of the Ray cluster, instead of the file's.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda, instead of the file's.")] = None,
+) -> None:
+    """Build the bundle that a sparc.toml describes; only what changed is done again."""
+    with one_line_errors(_RERUN):
+        from index_build.config import read_config
+
+        opened = read_config(config)
+        chosen = {"kind": engine, "address": address, "device": device}
+        build(opened.with_engine({name: value for name, value in chosen.items() if value is not None}), dry_run)
+
+
+def build(opened: "OpenConfig", dry_run: bool = False) -> None:
+    """Build what a configuration says, or print the plan."""
+    from index_build.display import RichDisplay, times_table
+    from index_build.pipeline import build_bundle
+
+    recipe = opened.recipe()
+    with _console.status("listing the corpus"):
+        corpus = opened.corpus()
+    if dry_run:
+        _print_plan(opened, corpus, recipe)
+        return
+    with opened.engine() as engine, RichDisplay(_console) as display:
+        report = build_bundle(corpus, recipe, opened.work, opened.out, display, engine=engine)
+    _console.print(times_table(report))
+    print_result(report, opened.out)
+
+
+def print_result(report: "BuildReport", out: Path) -> None:
+    """Say what was built, what was left out, and what to do with it."""
+    manifest = report.manifest
+    if manifest.corpus.n_rejected:
+        _console.print(
+            f"left out {manifest.corpus.n_rejected:,} of {manifest.corpus.n_items + manifest.corpus.n_rejected:,}: "
+            f"{out / 'rejected.parquet'} says why ({_first_reason(out)})",
+            highlight=False, markup=False, soft_wrap=True,
+        )  # fmt: skip
+    _console.print(
+        f"bundle {manifest.bundle_id} at {out}, {manifest.corpus.n_items:,} items: sparc-serve --bundle {out}",
+        highlight=False, markup=False, soft_wrap=True,
+    )  # fmt: skip
+
+
+def _first_reason(out: Path) -> str:
+    import pyarrow.parquet as pq
+
+    first = pq.read_table(out / "rejected.parquet").slice(0, 1).to_pylist()[0]
+    return f'"{first["source"] or first["item_id"]}": {first["reason"]}'
+
+
+def _print_plan(opened: "OpenConfig", corpus: "Corpus", recipe: "Recipe") -> None:
+    from index_build.pipeline import plan_build
+
+    training = recipe.training
+    facts = Table(show_header=False, title="what is built")
+    facts.add_row("corpus", f"{corpus.name} ({corpus.licence})")
+    for name, stream in recipe.streams.items():
+        source = stream.backbone or "no backbone"
+        facts.add_row(f"stream {name}", f"{source}{'' if stream.features is None else f', features {stream.features}'}")
+    model = f"{training.n_latents} latents, k {training.k}, {training.num_epochs} epochs"
+    facts.add_row("model", model if recipe.model is None else f"trained already: {recipe.model}")
+    facts.add_row("engine", opened.config.engine.kind)
+    facts.add_row("bundle", str(opened.out))
+    steps = Table("step", "state", title="plan")
+    for step in plan_build(corpus, recipe, opened.work):
+        steps.add_row(step.name, "already done" if step.done else "to do")
+    _console.print(facts)
+    _console.print(steps)
