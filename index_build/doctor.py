@@ -241,4 +241,4 @@ def _pairing(model: Sparc, features: Mapping[str, Float32[np.ndarray, "m d"]], m
 
 
 def _power_of_two_below(n: int) -> int:
-    return max(64, 1 << max(n, 1).bit_length() - 1)
+    return 1 << max(n, 8).bit_length() - 1

@@ -108,6 +108,10 @@ class Explorer:
         """One item with its codes."""
         return self.items.item(item_id)
 
+    def example_texts(self) -> list[str]:
+        """Texts worth trying on this corpus."""
+        return self.items.example_texts()
+
     def thumbnail(self, item_id: str, size: int) -> bytes:
         """An item's picture as WebP."""
         return self.items.thumbnail(item_id, size)

@@ -7,6 +7,7 @@ and sizes are what the weights say; the settings add how latents are chosen. For
 
 import json
 import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -78,7 +79,9 @@ def _read_state(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise InputError(f"there is no {path}: a published run directory holds {CONFIG_NAME} and {WEIGHTS_NAME}")
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of odd pickles; what matters of them is an error below
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # damaged pickles fail in more ways than can be listed
         raise InputError(
             f"{path} cannot be read as tensors alone: it is damaged, or holds Python objects, which are never run; "

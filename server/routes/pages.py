@@ -31,7 +31,6 @@ FRONTEND_PATH = Path(__file__).resolve().parents[2] / "frontend"
 GALLERY_LIMIT = 24
 N_IMAGE_ITEMS = 18
 N_TEXT_ITEMS = 14
-EXAMPLES = ("a red balloon", "a cat in the snow", "a penguin and a fire engine", "night")
 _SMALLEST_SHARE = 1e-4  # left end of the logarithmic density bars
 
 AliveFilter = Alive | Literal[""]  # a form sends the empty string for "all"
@@ -56,6 +55,9 @@ class Explorer(Protocol):
 
     def item(self, item_id: str) -> Item:
         """One item with its codes."""
+
+    def example_texts(self) -> list[str]:
+        """Texts to try."""
 
 
 def percent(share: float) -> str:
@@ -144,7 +146,7 @@ def caption(
 ) -> HTMLResponse:
     """Heatmaps of a caption; the browser asks for them once the page is there."""
     subject = _explorer(request).item(item) if item else None
-    context = _context(request, "caption", q=q, item=subject, examples=EXAMPLES)
+    context = _context(request, "caption", q=q, item=subject, examples=_explorer(request).example_texts())
     return templates.TemplateResponse(request, "caption.html", context)
 
 
@@ -158,7 +160,15 @@ def retrieve(
 ) -> HTMLResponse:
     """Retrieval by text, item or picture; the browser asks for the hits once the page is there."""
     subject = _explorer(request).item(item) if item else None
-    context = _context(request, "retrieve", q=q, item=subject, source=source, target=target, examples=EXAMPLES)
+    context = _context(
+        request,
+        "retrieve",
+        q=q,
+        item=subject,
+        source=source,
+        target=target,
+        examples=_explorer(request).example_texts(),
+    )
     return templates.TemplateResponse(request, "retrieve.html", context)
 
 

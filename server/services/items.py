@@ -11,6 +11,10 @@ from sparc_core.errors import BundleError, SparcError
 from sparc_core.picture_files import open_media
 from sparc_core.retrieval import query_code
 
+_STORYBOOK = "storybook"
+_STORYBOOK_TEXTS = ("a red balloon", "a cat in the snow", "a penguin and a fire engine", "night")
+_ROWS_LOOKED_AT, _SHORT_TEXT = 100, 48
+
 
 class Items:
     """Answers about the items of one bundle."""
@@ -30,6 +34,15 @@ class Items:
             codes[stream] = self._latents.named(query_code(stored.latents[row], stored.activations[row]))
         facts = {name: getattr(item, name) for name in ("item_id", "caption", "width", "height", "split")}
         return Item(**facts, labels=list(item.labels), codes=codes)
+
+    def example_texts(self) -> list[str]:
+        """A few texts that fit the corpus: what the storybook is known for, or short captions of held-out items."""
+        if self._bundle.manifest.corpus.name == _STORYBOOK:
+            return list(_STORYBOOK_TEXTS)
+        rows = self._bundle.items.rows_of_split("test")[:_ROWS_LOOKED_AT]
+        captions = (item.caption for item in self._bundle.items.take(rows))
+        short = dict.fromkeys(caption for caption in captions if 0 < len(caption) <= _SHORT_TEXT)
+        return list(short)[: len(_STORYBOOK_TEXTS)]
 
     def picture(self, item_id: str) -> Image.Image:
         """The item's picture as it is stored.

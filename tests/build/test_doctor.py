@@ -135,7 +135,7 @@ def test_a_backbone_of_the_other_modality() -> None:
 def test_sizes_that_do_not_suit() -> None:
     big = replace(OPTIONS, n_latents=512, batch_size=1000)
     odd = [f.text for f in findings(Recipe(big, STREAMS)) if f.level == "odd"]
-    assert any("512 latents for 216 items is many" in text and "n_latents = 64 fits" in text for text in odd)
+    assert any("512 latents for 216 items is many" in text and "n_latents = 32 fits" in text for text in odd)
     assert any("batch_size 1000 is more than the 216 items" in text for text in odd)
 
 

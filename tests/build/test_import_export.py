@@ -193,7 +193,7 @@ class Trap:
     [
         ("no model", "there is no .*msae_checkpoint.pth"),
         ("no items", "the bundle needs its items: give --images FOLDER"),
-        ("one stream", "has streams dino, clip_img, clip_txt, the build has dino, clip_txt"),
+        ("one stream", "has streams dino, clip_img, clip_txt, the build has dino, clip_img"),
         ("other corpus", "have 0% of the corpus's items"),
         ("narrow", "stream dino has features of width 7, the model at .* takes 24"),
         ("pickle", "holds Python objects, which are never run"),
@@ -222,3 +222,17 @@ def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
 
 def test_the_golden_settings_are_what_this_file_says() -> None:
     assert json.loads((GOLDEN / "global" / "checkpoint" / "run_config.json").read_text())["args"]["k"] == 8
+
+
+def test_pages_of_another_corpus_suggest_its_own_captions(imported: tuple[str, Bundle]) -> None:
+    from fastapi.testclient import TestClient
+
+    from server.app import create_app
+    from server.settings import Settings
+
+    _, bundle = imported
+    with TestClient(create_app(Settings(bundle=bundle.path, threads=1, device="cpu"))) as client:
+        page = client.get("/caption", headers={"accept": "text/html"}).text
+    first = bundle.items[int(bundle.items.rows_of_split("test")[0])].caption
+    assert first in page
+    assert "red balloon" not in page

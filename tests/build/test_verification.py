@@ -69,8 +69,15 @@ def test_a_wrong_list_is_named(
         _check(lists, tmp_path)
 
 
+def test_an_unused_slot_is_no_entry_of_the_latent_that_it_names(tmp_path: Path) -> None:
+    lists, codes = invert(_codes(), N_LATENTS), _codes()
+    unused = next(row for row, activations in enumerate(codes.activations) if activations[-1] == 0)
+    lists[0] = _with(lists[0], -1, unused, 0.0)
+    with pytest.raises(BundleError, match="the posting list of latent 0 does not match"):
+        _check(lists, tmp_path)
+
+
 def test_a_whole_list_of_another_latent_is_found(tmp_path: Path) -> None:
-    """Unused slots name latent 0, which must not make their items part of its list."""
     lists = invert(_codes(), N_LATENTS)
     lists[0], lists[1] = lists[1], lists[0]
     with pytest.raises(BundleError, match="the posting list of latent 0 does not match"):
