@@ -39,13 +39,15 @@ check: setup ## exactly what CI checks
 test: setup
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 
-bench: build ## every measurement of docs/benchmarks.md but recipes, about fifteen minutes; QUICK=--quick for a taste
+bench: build ## every measurement of docs/benchmarks.md but recipes, about forty minutes; QUICK=--quick for a taste
 	$(BIN)/python -m benchmarks.drawing $(QUICK)
 	$(BIN)/python -m benchmarks.towers $(QUICK)
 	$(BIN)/python -m benchmarks.heatmaps --bundle $(BUNDLE) $(QUICK)
 	$(BIN)/python -m benchmarks.pages --bundle $(BUNDLE) $(QUICK)
 	$(BIN)/python -m benchmarks.build $(QUICK)
 	$(BIN)/python -m benchmarks.train_step $(QUICK)
+	$(BIN)/python -m benchmarks.extract $(QUICK)
+	$(BIN)/python -m benchmarks.index_scale $(QUICK)
 
 docs: build ## the screenshots of the README
 	$(BIN)/python -m docs.screenshots --bundle $(BUNDLE)

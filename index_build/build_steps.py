@@ -57,10 +57,12 @@ class BuildSteps:
         towers = ("index_build.extraction", "index_build.features", "sparc_core.backbones", "sparc_core.picture_files")
         training = ("index_build.training", "index_build.feature_store", "index_build.engine")
         sparc = ("sparc_core.model", "sparc_core.selection", "sparc_core.sparse", "sparc_core.losses")
-        codes = ("index_build.codes", "sparc_core.bundle.codes", *sparc)
-        postings = ("index_build.posting_lists", "sparc_core.bundle.postings")
-        statistics = ("index_build.statistics", "index_build.naming", "index_build.layout", "sparc_core.metrics")
-        measured = ("index_build.evaluation", "sparc_core.metrics", "sparc_core.losses")
+        stored = ("sparc_core.bundle.codes", "sparc_core.bundle.postings")
+        codes = ("index_build.codes", "index_build.encoding", "index_build.top_latents", *stored, *sparc)
+        postings = ("index_build.posting_lists", *stored)
+        naming = ("index_build.naming", "index_build.layout", "index_build.statistics", "sparc_core.metrics")
+        statistics = (*naming, *stored)
+        measured = ("index_build.evaluation", *naming, *stored, *sparc)
         spaces = {"shared_spaces": [list(pair) for pair in recipe.shared_spaces]}
         all_codes = ("items", "features", "training", "codes")
         return [
