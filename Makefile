@@ -37,7 +37,8 @@ check: setup ## exactly what CI checks
 	$(BIN)/python -m pytest -q tests/test_imports.py
 
 test: setup
-	$(BIN)/python -m pytest -n auto --dist loadgroup
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not ray"
+	$(BIN)/python -m pytest -m ray # alone: a Ray cluster on a busy machine takes minutes to start
 
 bench: build ## every measurement of docs/benchmarks.md but recipes, about forty minutes; QUICK=--quick for a taste
 	$(BIN)/python -m benchmarks.drawing $(QUICK)
