@@ -21,8 +21,8 @@ import typer
 from PIL import Image
 
 from benchmarks.report import Figure, report
-from index_build.extraction import Shard, checked_features, load_once, write_shard
-from index_build.media import MediaOptions, write_media
+from index_build.features.extraction import Shard, checked_features, load_once, write_shard
+from index_build.items.media import MediaOptions, write_media
 from index_build.threads import one_thread
 from index_build.workers import LocalTasks, n_cores
 from sparc_core.backbones import load_backbone
@@ -102,8 +102,8 @@ def on_cpu(spec: str, media: list[str], folder: Path, rounds: int) -> tuple[floa
 
 def on_device(spec: str, media: list[str], folder: Path, device: torch.device) -> tuple[float, float]:
     """Pictures a second, extracted by the feeding pipeline, and through the bare tower on the device."""
-    from index_build.device_extraction import extract_on_device
-    from index_build.extraction import plan_shards
+    from index_build.features.extraction import plan_shards
+    from index_build.features.on_device import extract_on_device
 
     shards = plan_shards("image", media, {"stream": spec}, folder)
     begun = time.perf_counter()

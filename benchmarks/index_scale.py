@@ -29,11 +29,11 @@ from rich.table import Table
 
 from benchmarks.plain_index import BATCH, N_TOP, PlainIndex
 from benchmarks.report import Figure, report
-from index_build.codes import FOLDERS, write_all_codes
-from index_build.posting_lists import POSTING_FOLDERS, write_all_postings
-from index_build.statistics import corpus_facts, latent_table
+from index_build.indexing.codes import FOLDERS, write_all_codes
+from index_build.indexing.posting_lists import POSTING_FOLDERS, write_all_postings
+from index_build.indexing.statistics import corpus_facts, latent_table
+from index_build.indexing.top_latents import top_latents
 from index_build.threads import one_thread
-from index_build.top_latents import top_latents
 from index_build.workers import LocalTasks, n_cores
 from sparc_core.bundle.codes import read_codes
 from sparc_core.bundle.postings import Postings, read_postings

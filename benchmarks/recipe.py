@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.report import Figure, report
-from index_build.feature_store import FeatureStore
+from index_build.features.store import FeatureStore
 from index_build.training.options import TrainingOptions
 from index_build.training.run import BEST_FILE, RunSettings, train_sparc
 from index_build.training.run_folder import split

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from benchmarks.dense_sparc import DenseTrainer
 from benchmarks.report import Figure, report
-from index_build.feature_store import FeatureStore
+from index_build.features.store import FeatureStore
 from index_build.training.block_adam import block_rows
 from index_build.training.options import TrainingOptions
 from index_build.training.processes import choose_device

@@ -12,21 +12,21 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from index_build.codes import LOCAL, write_all_codes
 from index_build.corpora.base import Corpus
 from index_build.engine import Engine, TrainingJob
-from index_build.evaluation import evaluate
-from index_build.extraction import BackboneLoader
-from index_build.features import FeatureInputs, feature_path, write_features
+from index_build.features.assembly import FeatureInputs, feature_path, write_features
+from index_build.features.extraction import BackboneLoader
+from index_build.features.given import rows_of_items, write_given_features
 from index_build.fingerprints import file_fingerprint, spec_fingerprint
-from index_build.given_features import rows_of_items, write_given_features
 from index_build.given_model import check_widths, given_recipe, load_given_model
-from index_build.item_table import item_tables
-from index_build.listing import pictures_of, read_listing, usable, write_listing
-from index_build.media import write_media
-from index_build.posting_lists import POSTING_FOLDERS, write_all_postings
+from index_build.indexing.codes import LOCAL, write_all_codes
+from index_build.indexing.evaluation import evaluate
+from index_build.indexing.posting_lists import POSTING_FOLDERS, write_all_postings
+from index_build.indexing.statistics import CorpusFacts, corpus_facts, latent_table
+from index_build.items.listing import pictures_of, read_listing, usable, write_listing
+from index_build.items.media import write_media
+from index_build.items.table import item_tables
 from index_build.recipe import Recipe
-from index_build.statistics import CorpusFacts, corpus_facts, latent_table
 from index_build.steps import Step, StepContext
 from sparc_core.bundle.codes import Codes, read_codes
 from sparc_core.bundle.manifest import SparcManifest, StreamManifest
@@ -53,26 +53,25 @@ class BuildSteps:
         recipe = self.recipe
         given = {stream: file_fingerprint(path) for stream, path in recipe.given.items()}
         corpora, tables = ("index_build.corpora", "index_build.storybook"), "sparc_core.bundle.tables"
-        media = ("index_build.media", "sparc_core.picture_files", "sparc_core.backbones.pictures")
-        towers = ("index_build.extraction", "index_build.features", "sparc_core.backbones", "sparc_core.picture_files")
-        training = ("index_build.training", "index_build.feature_store", "index_build.engine")
+        media = ("index_build.items.media", "sparc_core.picture_files", "sparc_core.backbones.pictures")
+        towers = ("index_build.features", "sparc_core.backbones", "sparc_core.picture_files")
+        training = ("index_build.training", "index_build.features.store", "index_build.engine")
         sparc = ("sparc_core.model", "sparc_core.selection", "sparc_core.sparse", "sparc_core.losses")
         stored = ("sparc_core.bundle.codes", "sparc_core.bundle.postings")
-        codes = ("index_build.codes", "index_build.encoding", "index_build.top_latents", *stored, *sparc)
-        postings = ("index_build.posting_lists", *stored)
-        naming = ("index_build.naming", "index_build.layout", "index_build.statistics", "sparc_core.metrics")
-        statistics = (*naming, *stored)
-        measured = ("index_build.evaluation", *naming, *stored, *sparc)
+        codes = (*_indexing("codes", "encoding", "top_latents"), *stored, *sparc)
+        postings = (*_indexing("posting_lists"), *stored)
+        statistics = (*_indexing("naming", "layout", "statistics"), "sparc_core.metrics", *stored)
+        measured = (*_indexing("evaluation"), *statistics, *sparc)
         spaces = {"shared_spaces": [list(pair) for pair in recipe.shared_spaces]}
         all_codes = ("items", "features", "training", "codes")
         return [
-            Step("corpus", (), dict(self.corpus.settings), (*corpora, "index_build.listing"), self._corpus),
+            Step("corpus", (), dict(self.corpus.settings), (*corpora, "index_build.items.listing"), self._corpus),
             Step("media", ("corpus",), vars(recipe.media), media, self._media, "pictures"),
             Step(
                 "items",
                 ("corpus", "media"),
                 {"given": given},
-                ("index_build.item_table", "index_build.given_features", tables),
+                ("index_build.items.table", "index_build.features.given", tables),
                 self._items_step,
             ),
             Step("features", ("media", "items"), self._feature_settings(), towers, self._features, "inputs"),
@@ -208,6 +207,10 @@ class BuildSteps:
     def _read_postings(self, step: StepContext, folder: str) -> dict[str, Postings]:
         n_latents, path = read_sparc(step.inputs["training"]).n_latents, step.inputs["postings"] / "bundle" / folder
         return {stream: read_postings(path / f"{stream}.faiss", n_latents) for stream in self.streams}
+
+
+def _indexing(*modules: str) -> tuple[str, ...]:
+    return tuple(f"index_build.indexing.{module}" for module in modules)
 
 
 def read_streams(folder: Path) -> tuple[StreamManifest, ...]:

@@ -11,12 +11,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from index_build.command_errors import one_line_errors
-from index_build.doctor_command import doctor
-from index_build.import_command import import_
-from index_build.run_command import init, print_result
-from index_build.run_command import run as run_config
-from index_build.train_command import train
+from index_build.commands.doctor import doctor
+from index_build.commands.errors import one_line_errors
+from index_build.commands.import_run import import_
+from index_build.commands.run import init, print_result
+from index_build.commands.run import run as run_config
+from index_build.commands.train import train
 from sparc_core.bundle import Bundle, Manifest
 
 app = typer.Typer(
@@ -48,7 +48,7 @@ def demo(
         from index_build.corpora.storybook import StorybookCorpus
 
         corpus = StorybookCorpus(train_items, test_items, seed)
-        from index_build.display import RichDisplay, times_table
+        from index_build.commands.display import RichDisplay, times_table
         from index_build.engine import LocalEngine
         from index_build.pipeline import build_bundle
         from index_build.recipe import Recipe

@@ -12,8 +12,8 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from index_build.extraction import BackboneLoader, Shard, write_shard
-from index_build.feature_store import FeatureStore
+from index_build.features.extraction import BackboneLoader, Shard, write_shard
+from index_build.features.store import FeatureStore
 from index_build.threads import one_thread
 from index_build.training.options import TrainingOptions
 from index_build.training.progress import TrainingProgress
@@ -64,7 +64,7 @@ class Engine(Protocol):
         ...
 
     def extract(self, loader: BackboneLoader, shards: Sequence[Shard], report: ProgressReport) -> None:
-        """Compute feature shards; see `index_build.features.Extractor`."""
+        """Compute feature shards; see `index_build.features.assembly.Extractor`."""
         ...
 
     def train(self, job: TrainingJob, report: ProgressReport) -> None:
@@ -104,7 +104,7 @@ class LocalEngine:
             tasks = [(loader, shard) for shard in shards]
             LocalTasks(self.n_workers).run(write_shard, tasks, report, [len(shard.inputs) for shard in shards])
             return
-        from index_build.device_extraction import extract_on_device
+        from index_build.features.on_device import extract_on_device
 
         extract_on_device(loader, shards, self.device, self.n_workers, report)
 

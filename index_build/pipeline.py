@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from index_build.build_steps import BuildSteps, read_sparc, read_streams
 from index_build.corpora.base import Corpus
 from index_build.engine import Engine, LocalEngine
-from index_build.extraction import BackboneLoader
+from index_build.features.extraction import BackboneLoader
 from index_build.folder_lock import locked
 from index_build.recipe import Recipe
 from index_build.steps import Display, SilentDisplay, Step, StepResult, run_steps, step_folders

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from index_build.media import MediaOptions
+from index_build.items.media import MediaOptions
 from index_build.training.options import TrainingOptions
 from sparc_core.backbones.spec import Modality
 from sparc_core.errors import InputError

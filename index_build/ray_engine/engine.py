@@ -10,7 +10,7 @@ import ray
 import ray.util.client
 
 from index_build.engine import TrainingJob
-from index_build.extraction import BackboneLoader, Shard
+from index_build.features.extraction import BackboneLoader, Shard
 from index_build.ray_engine.connection import connection, require_workers
 from index_build.ray_engine.extraction import Encoders, extract_on_ray, extract_through_client
 from index_build.ray_engine.shared_folder import SharedFolder, marked

@@ -1,7 +1,7 @@
 """Feature shards as a Ray Data pipeline.
 
-On CPUs a pool of actors looks at shards, each with one thread, by `index_build.extraction.write_shard`: files have the
-same bytes whatever the engine. With GPUs, tasks on the nodes' CPUs read, decode and resize pictures, and a pool of
+On CPUs a pool of actors looks at shards, each with one thread, by `features.extraction.write_shard`: files have the same bytes
+whatever the engine. With GPUs, tasks on the nodes' CPUs read, decode and resize pictures, and a pool of
 actors, which hold the towers, computes features. Either way actors write the files; only numbers come back.
 """
 
@@ -15,8 +15,7 @@ import ray
 import torch
 from ray.data import ActorPoolStrategy, Dataset
 
-from index_build.device_extraction import features_in_parts
-from index_build.extraction import (
+from index_build.features.extraction import (
     BackboneLoader,
     Shard,
     check_modality,
@@ -27,6 +26,7 @@ from index_build.extraction import (
     save_features,
     write_shard,
 )
+from index_build.features.on_device import features_in_parts
 from index_build.ray_engine.board import Board
 from index_build.ray_engine.errors import unwrapped
 from index_build.ray_engine.shared_folder import SharedFolder

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from index_build.feature_store import FeatureStore
+from index_build.features.store import FeatureStore
 from index_build.training.options import TrainingOptions
 from index_build.training.processes import Processes
 from index_build.training.progress import MetricsFile, Report, TensorBoardFiles, TrainingProgress

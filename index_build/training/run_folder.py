@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from index_build.feature_store import FeatureStore
+from index_build.features.store import FeatureStore
 from index_build.files import write_text
 from index_build.training.options import TrainingOptions
 from index_build.training.run import METRICS_FILE, STATE_FILE

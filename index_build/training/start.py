@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from index_build.feature_store import FeatureStore
+from index_build.features.store import FeatureStore
 from index_build.training.options import TrainingOptions
 from sparc_core.errors import InputError
 from sparc_core.model import Sparc, SparcConfig

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from index_build.feature_store import FeatureStore
+from index_build.features.store import FeatureStore
 from index_build.training.options import TrainingOptions
 from index_build.training.trainer import Trainer
 from sparc_core.checkpoint import read_tensors, restore_weights, weights, write_tensors

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from index_build.feature_store import FeatureStore
+from index_build.features.store import FeatureStore
 from index_build.files import write_text
 from index_build.training.validation import Validation, validate
 from sparc_core.metrics import Liveness, active_counts, liveness

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from index_build.feature_store import FeatureStore
+from index_build.features.store import FeatureStore
 from index_build.training.batch_gradient import BatchGradient, Kept, batch_gradient, keep
 from index_build.training.batches import Batches
 from index_build.training.block_adam import BlockAdam

@@ -14,11 +14,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from index_build import codes as code_step
-from index_build import encoding
-from index_build.codes import write_all_codes, write_code_shard
-from index_build.encoding import BatchEncoder
-from index_build.top_latents import top_latents
+from index_build.indexing import codes as code_step
+from index_build.indexing import encoding
+from index_build.indexing.codes import write_all_codes, write_code_shard
+from index_build.indexing.encoding import BatchEncoder
+from index_build.indexing.top_latents import top_latents
 from index_build.workers import LocalTasks
 from sparc_core.bundle.codes import Codes, join_arrays, pack_codes, read_codes
 from sparc_core.checkpoint import save_sparc
@@ -297,7 +297,7 @@ def test_a_model_that_was_replaced_is_read_again(inputs: tuple[Path, dict[str, P
 KILLED_STEP = """
 import sys
 from pathlib import Path
-from index_build.codes import write_all_codes
+from index_build.indexing.codes import write_all_codes
 from index_build.workers import LocalTasks
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from index_build.config import read_config
-from index_build.config_template import ModelSize
+from index_build.config.tables import read_config
+from index_build.config.template import ModelSize
 from index_build.corpora import KINDS
 from sparc_core.errors import InputError
 

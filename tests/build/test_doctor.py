@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from index_build.corpora.base import CorpusItem, Label, Rejected
-from index_build.doctor import Finding, examine
-from index_build.extraction import compute_features
-from index_build.feature_store import FeatureStore
+from index_build.doctor.examine import Finding, examine
+from index_build.features.extraction import compute_features
+from index_build.features.store import FeatureStore
 from index_build.recipe import Recipe, StreamRecipe
 from index_build.training.options import TrainingOptions
 from index_build.training.run import train_sparc

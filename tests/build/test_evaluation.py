@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from index_build import evaluation
-from index_build.evaluation import Evaluation, evaluate, evenly_spaced
-from index_build.statistics import corpus_facts
+from index_build.indexing import evaluation
+from index_build.indexing.evaluation import Evaluation, evaluate, evenly_spaced
+from index_build.indexing.statistics import corpus_facts
 from sparc_core import metrics
 from sparc_core.bundle.codes import Codes
 from sparc_core.bundle.postings import Postings, read_postings
@@ -84,7 +84,7 @@ def test_everything_is_what_plain_arithmetic_gives(
 def test_pure_objects_are_those_of_the_dense_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shares_at_a_time: int
 ) -> None:
-    from index_build import statistics
+    from index_build.indexing import statistics
 
     monkeypatch.setattr(statistics, "_MOST_SHARES", shares_at_a_time)
     inputs = Inputs(tmp_path)

@@ -9,10 +9,10 @@ import pytest
 import torch
 from PIL import Image
 
-from index_build.device_extraction import extract_on_device, features_in_parts
 from index_build.engine import LocalEngine
-from index_build.extraction import ROWS_PER_SHARD, plan_shards, write_shard
-from index_build.features import FeatureInputs, write_features
+from index_build.features.assembly import FeatureInputs, write_features
+from index_build.features.extraction import ROWS_PER_SHARD, plan_shards, write_shard
+from index_build.features.on_device import extract_on_device, features_in_parts
 from sparc_core.errors import InputError, ShapeError
 from tests.build.build_fakes import FakeImage, load_fake
 

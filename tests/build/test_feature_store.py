@@ -11,7 +11,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from index_build.feature_store import FeatureStore
+from index_build.features.store import FeatureStore
 from sparc_core.errors import InputError, ShapeError
 from sparc_core.model import normalize
 

@@ -7,10 +7,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from index_build.given_features import rows_of_items, write_given_features
-from index_build.item_table import item_tables
-from index_build.listing import LISTING_SCHEMA
-from index_build.media import PICTURE_SCHEMA
+from index_build.features.given import rows_of_items, write_given_features
+from index_build.items.listing import LISTING_SCHEMA
+from index_build.items.media import PICTURE_SCHEMA
+from index_build.items.table import item_tables
 from sparc_core.errors import InputError
 
 

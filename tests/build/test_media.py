@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from index_build.media import MediaOptions, media_stem, write_media
+from index_build.items.media import MediaOptions, media_stem, write_media
 from index_build.workers import LocalTasks
 from sparc_core.errors import InputError
 from sparc_core.picture_files import TooManyPixelsError, UnreadablePictureError, decode_picture, open_media

@@ -85,7 +85,7 @@ def test_global_codes_of_the_streams_share_their_latents(built: tuple[Path, Buil
 
 
 def test_the_features_are_those_of_the_media_files(built: tuple[Path, BuildReport]) -> None:
-    from index_build.extraction import compute_features
+    from index_build.features.extraction import compute_features
     from sparc_core.picture_files import open_media
 
     bundle = Bundle.open(built[0] / "bundles" / "fake")

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from index_build import posting_lists
-from index_build.posting_lists import KeyLayout, write_all_postings
+from index_build.indexing import posting_lists
+from index_build.indexing.posting_lists import KeyLayout, write_all_postings
 from index_build.workers import LocalTasks
 from sparc_core.bundle.codes import Codes, pack_codes, write_codes
 from sparc_core.errors import InputError

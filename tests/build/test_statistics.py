@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from index_build import layout, statistics
-from index_build.layout import nearest_latents, plane
-from index_build.naming import name_latents, names_from_labels, names_from_words
-from index_build.statistics import (
+from index_build.indexing import layout, statistics
+from index_build.indexing.layout import nearest_latents, plane
+from index_build.indexing.naming import name_latents, names_from_labels, names_from_words
+from index_build.indexing.statistics import (
     CorpusFacts,
     alignment,
     corpus_facts,

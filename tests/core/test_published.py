@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from index_build.feature_store import FeatureStore
+from index_build.features.store import FeatureStore
 from sparc_core import metrics
 from sparc_core.errors import InputError, ShapeError
 from sparc_core.model import Sparc

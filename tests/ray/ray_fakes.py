@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from index_build.engine import TrainingJob
-from index_build.extraction import ROWS_PER_SHARD, Shard, plan_shards
+from index_build.features.extraction import ROWS_PER_SHARD, Shard, plan_shards
 from index_build.training.run import RunSettings
 from index_build.workers import ProgressReport
 from sparc_core.errors import InputError

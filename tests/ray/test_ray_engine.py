@@ -14,7 +14,7 @@ pytest.importorskip("ray", reason='needs Ray: pip install "sparc-explorer[ray]"'
 import ray
 
 from index_build.engine import LocalEngine, TrainingJob
-from index_build.extraction import ROWS_PER_SHARD
+from index_build.features.extraction import ROWS_PER_SHARD
 from index_build.pipeline import build_bundle
 from index_build.ray_engine import ClusterError, RayEngine, connected
 from index_build.ray_engine.board import Board

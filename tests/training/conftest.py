@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from index_build.feature_store import FeatureStore
+from index_build.features.store import FeatureStore
 from tests.training.training_examples import example_features
 
 

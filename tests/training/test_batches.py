@@ -5,7 +5,7 @@ from itertools import chain
 import numpy as np
 import torch
 
-from index_build.feature_store import FeatureStore
+from index_build.features.store import FeatureStore
 from index_build.training.batches import Batches
 from index_build.training.processes import Processes, Share
 from sparc_core.model import normalize

@@ -6,7 +6,7 @@ from typing import cast
 import pytest
 import torch
 
-from index_build.feature_store import FeatureStore
+from index_build.features.store import FeatureStore
 from index_build.training.options import TrainingOptions
 from index_build.training.processes import Processes
 from index_build.training.row_gradients import RowGradient

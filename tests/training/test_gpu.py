@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from index_build.feature_store import FeatureStore
+from index_build.features.store import FeatureStore
 from index_build.training.trainer import Trainer
 from tests.training.training_examples import RECIPES, small
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from index_build.feature_store import FeatureStore
+from index_build.features.store import FeatureStore
 from index_build.training import block_adam
 from index_build.training.block_adam import BlockAdam
 from index_build.training.encoder import Encoder

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from index_build.cli import app
-from index_build.feature_store import FeatureStore
+from index_build.features.store import FeatureStore
 from index_build.folder_lock import locked
 from index_build.training.processes import Processes
 from index_build.training.progress import MetricsFile, TrainingProgress

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from index_build.feature_store import FeatureStore
+from index_build.features.store import FeatureStore
 from index_build.training.dead_latents import DeadLatents
 from index_build.training.progress import TrainingProgress
 from index_build.training.resampling import resample_with_noise, resample_with_rows

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from index_build.feature_store import FeatureStore
+from index_build.features.store import FeatureStore
 from index_build.training.processes import join_processes, leave_processes
 from index_build.training.trainer import Trainer
 from sparc_core.checkpoint import weights

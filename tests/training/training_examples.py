@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from index_build.feature_store import FeatureStore
+from index_build.features.store import FeatureStore
 from index_build.training import start
 from index_build.training.options import TrainingOptions
 from index_build.training.progress import TrainingProgress

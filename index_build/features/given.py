@@ -11,8 +11,8 @@ import pyarrow as pa
 import torch
 from jaxtyping import Bool, Int64
 
-from index_build.feature_store import FeatureStore, read_ids
-from index_build.features import feature_path
+from index_build.features.assembly import feature_path
+from index_build.features.store import FeatureStore, read_ids
 from sparc_core.errors import InputError
 
 _SMALLEST_SHARE = 0.5

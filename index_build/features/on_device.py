@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from index_build.extraction import (
+from index_build.features.extraction import (
     BackboneLoader,
     Shard,
     check_modality,

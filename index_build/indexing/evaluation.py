@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float32, Int64
 
-from index_build.statistics import CorpusFacts, blocks_of_latents, label_shares, n_top
+from index_build.indexing.statistics import CorpusFacts, blocks_of_latents, label_shares, n_top
 from sparc_core.bundle.codes import Codes
 from sparc_core.bundle.postings import Postings
 from sparc_core.metrics import (

@@ -1,6 +1,6 @@
 """`sparc.toml`: one file that says what to build. Its tables become a corpus, a recipe and an engine.
 
-Paths in it are relative to the file. `index_build.config_template` writes one with comments.
+Paths in it are relative to the file. `index_build.config.template` writes one with comments.
 """
 
 import tomllib
@@ -11,13 +11,13 @@ from typing import Annotated, Any, Literal, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
+from index_build.config.modality import modality_of
+from index_build.config.shared_spaces import shared_spaces
 from index_build.corpora import CorpusSettings, open_corpus
 from index_build.corpora.base import Corpus
 from index_build.engine import Engine, LocalEngine
-from index_build.media import Keep, MediaOptions
+from index_build.items.media import Keep, MediaOptions
 from index_build.recipe import Recipe, StreamRecipe
-from index_build.shared_spaces import shared_spaces
-from index_build.stream_modality import modality_of
 from index_build.training.options import TrainingOptions
 from index_build.training.processes import choose_device
 from index_build.workers import n_cores

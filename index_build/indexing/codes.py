@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from index_build.encoding import MOST_ITEMS, BatchEncoder, BothCodes
 from index_build.files import whole_file
 from index_build.fingerprints import file_fingerprint
+from index_build.indexing.encoding import MOST_ITEMS, BatchEncoder, BothCodes
 from index_build.threads import one_thread
 from index_build.workers import ProgressReport, TaskRunner
 from sparc_core.bundle.codes import concatenate, join_arrays, write_codes

@@ -1,7 +1,7 @@
 """`sparc-build doctor`: does everything that a build would take in fit together? Asked of a sample, before hours go by.
 
 Each check looks at one thing and says in plain words what it found; a check that another one's failure makes pointless
-is left out. `index_build.doctor_command` shows the findings.
+is left out. `index_build.commands.doctor` shows the findings.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,10 +14,10 @@ import torch
 from jaxtyping import Float32
 
 from index_build.corpora.base import Corpus
-from index_build.doctor_corpus import Sample, take_sample
-from index_build.extraction import BackboneLoader, compute_features
-from index_build.feature_store import FeatureStore
-from index_build.given_features import rows_of_items
+from index_build.doctor.sample import Sample, take_sample
+from index_build.features.extraction import BackboneLoader, compute_features
+from index_build.features.given import rows_of_items
+from index_build.features.store import FeatureStore
 from index_build.given_model import check_widths, load_given_model
 from index_build.recipe import Recipe, StreamRecipe
 from index_build.training.validation import Validation, validate

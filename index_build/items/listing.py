@@ -1,6 +1,6 @@
 """The listing: what a corpus says it has, as a table, before anybody has looked at a picture.
 
-`index_build.item_table` makes the bundle's items of it, once pictures and given features are known.
+`index_build.items.table` makes the bundle's items of it, once pictures and given features are known.
 """
 
 from collections.abc import Iterator

@@ -7,11 +7,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from index_build.command_errors import one_line_errors
+from index_build.commands.errors import one_line_errors
 from sparc_core.errors import InputError
 
 if TYPE_CHECKING:
-    from index_build.config import OpenConfig
+    from index_build.config.tables import OpenConfig
     from index_build.corpora.base import Corpus
     from index_build.pipeline import BuildReport
     from index_build.recipe import Recipe
@@ -32,7 +32,7 @@ def init(
 ) -> None:
     """Write a commented sparc.toml for a corpus, with sizes that suit it."""
     with one_line_errors(_RERUN):
-        from index_build.config_template import config_text
+        from index_build.config.template import config_text
         from index_build.files import write_text
 
         if out.exists():
@@ -53,7 +53,7 @@ def run(
 ) -> None:
     """Build the bundle that a sparc.toml describes; only what changed is done again."""
     with one_line_errors(_RERUN):
-        from index_build.config import read_config
+        from index_build.config.tables import read_config
 
         opened = read_config(config)
         chosen = {"kind": engine, "address": address, "device": device}
@@ -62,7 +62,7 @@ def run(
 
 def build(opened: "OpenConfig", dry_run: bool = False) -> None:
     """Build what a configuration says, or print the plan."""
-    from index_build.display import RichDisplay, times_table
+    from index_build.commands.display import RichDisplay, times_table
     from index_build.pipeline import build_bundle
 
     recipe = opened.recipe()

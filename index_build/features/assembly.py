@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from index_build.extraction import ROWS_PER_SHARD, BackboneLoader, Shard, plan_shards, shard_path
+from index_build.features.extraction import ROWS_PER_SHARD, BackboneLoader, Shard, plan_shards, shard_path
 from index_build.workers import ProgressReport
 from sparc_core.backbones.spec import Modality
 from sparc_core.bundle.manifest import StreamManifest

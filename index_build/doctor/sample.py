@@ -1,4 +1,4 @@
-"""A sample of a corpus for `index_build.doctor`: some pictures, decoded as a build would, and counts of the rest."""
+"""A sample of a corpus for `examine`: some pictures, decoded as a build would, and counts of the rest."""
 
 import tempfile
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from jaxtyping import Int64
 from PIL import Image
 
 from index_build.corpora.base import Corpus, CorpusItem, Rejected
-from index_build.media import MediaOptions, Outcome, store_picture
+from index_build.items.media import MediaOptions, Outcome, store_picture
 from sparc_core.picture_files import open_media
 
 _N_PICTURES = 24

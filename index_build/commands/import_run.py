@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from index_build.command_errors import one_line_errors
-from index_build.run_command import build
-from index_build.train_command import pairs
+from index_build.commands.errors import one_line_errors
+from index_build.commands.run import build
+from index_build.commands.train import pairs
 from sparc_core.errors import InputError
 
 _TEXT_NAMES = ("txt", "text", "caption")
@@ -46,7 +46,7 @@ def import_(
 ) -> None:
     """Turn a trained model, its features and its items into a bundle. No pickle is ever run."""
     with one_line_errors("run the same command again to go on from here"):
-        from index_build.config import OpenConfig, parse_config, read_config
+        from index_build.config.tables import OpenConfig, parse_config, read_config
 
         files = {name: str(Path(path).resolve()) for name, path in pairs(features, "--features", "STREAM=PATH").items()}
         specs = pairs(backbone or [], "--backbone", "STREAM=SPEC")

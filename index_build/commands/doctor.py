@@ -6,11 +6,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from index_build.command_errors import one_line_errors
-from index_build.run_command import ConfigPath
+from index_build.commands.errors import one_line_errors
+from index_build.commands.run import ConfigPath
 
 if TYPE_CHECKING:
-    from index_build.doctor import Finding
+    from index_build.doctor.examine import Finding
 
 _console = Console()
 _STYLES = {"ok": "green", "odd": "yellow", "wrong": "red"}
@@ -19,8 +19,8 @@ _STYLES = {"ok": "green", "odd": "yellow", "wrong": "red"}
 def doctor(config: ConfigPath) -> None:
     """Check, before building, that backbones, features, model and items fit together. Exits with 1 if they do not."""
     with one_line_errors("run the same command again"):
-        from index_build.config import read_config
-        from index_build.doctor import examine
+        from index_build.config.tables import read_config
+        from index_build.doctor.examine import examine
         from sparc_core.backbones import load_backbone
 
         opened = read_config(config)

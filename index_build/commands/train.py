@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from index_build.command_errors import one_line_errors
+from index_build.commands.errors import one_line_errors
 from sparc_core.errors import InputError
 
 if TYPE_CHECKING:
-    from index_build.feature_store import FeatureStore
+    from index_build.features.store import FeatureStore
     from index_build.training.run import RunSettings
     from index_build.training.run_folder import RunRequest
 
@@ -103,7 +103,7 @@ def pairs(texts: list[str], flag: str, form: str) -> dict[str, str]:
 
 
 def _train(request: "RunRequest", out: Path, resume: bool, tensorboard: bool, device: str) -> None:
-    from index_build.feature_store import FeatureStore
+    from index_build.features.store import FeatureStore
     from index_build.folder_lock import locked
     from index_build.training.processes import choose_device, join_processes, leave_processes
     from index_build.training.run import RunSettings, train_sparc

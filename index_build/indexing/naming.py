@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from sparc_core.metrics import purity
 
 if TYPE_CHECKING:
-    from index_build.statistics import CorpusFacts
+    from index_build.indexing.statistics import CorpusFacts
 
 SHARED = 0.6
 """A label counts when this share of a latent's strongest items carry it, averaged over streams."""

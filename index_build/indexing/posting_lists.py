@@ -23,7 +23,8 @@ from sparc_core.errors import InputError
 POSTING_FOLDERS = ("postings", "postings_local")
 """Folders of the bundle, under the model's own selection and under per-stream selection."""
 ENTRIES_AT_A_TIME = 1 << 22
-_CODE_FOLDERS = ("codes", "codes_local")  # not from index_build.codes: sorting needs no torch, nor do its workers
+# Not from `indexing.codes`: sorting needs no torch, nor do its workers.
+_CODE_FOLDERS = ("codes", "codes_local")
 _FEW_ENTRIES = 1 << 25  # sorted before workers have started
 _WEAKNESS_BITS = LARGEST_HALF.bit_length()
 _KEY_BITS = 64

@@ -12,8 +12,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, Int32, Int64
 from scipy import sparse
 
-from index_build.layout import nearest_latents, plane
-from index_build.naming import SHARED, name_latents, names_from_labels
+from index_build.indexing.layout import nearest_latents, plane
+from index_build.indexing.naming import SHARED, name_latents, names_from_labels
 from sparc_core.bundle.postings import Postings
 from sparc_core.bundle.tables import LabelShare, LatentTable
 from sparc_core.metrics import Purity, purity

@@ -1,7 +1,7 @@
 """Codes of a batch under both selections, from one computation of its logits.
 
 The logits are those of `Sparc.all_logits` to the bit, written into memory that is used again for every batch; the
-latents are chosen as `sparc_core.selection` chooses them, with ties defined (`index_build.top_latents`).
+latents are chosen as `sparc_core.selection` chooses them, with ties defined (`index_build.indexing.top_latents`).
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Int64
 
-from index_build.top_latents import top_latents
+from index_build.indexing.top_latents import top_latents
 from sparc_core.bundle.codes import Codes, pack_codes
 from sparc_core.model import Sparc
 

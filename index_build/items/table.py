@@ -29,8 +29,8 @@ def item_tables(listing: pa.Table, pictures: pa.Table, given: Mapping[str, Int64
     """Sort what a corpus lists into items and rejected ones.
 
     Args:
-        listing: Everything listed (`index_build.listing.LISTING_SCHEMA`).
-        pictures: What became of each picture (`index_build.media.PICTURE_SCHEMA`).
+        listing: Everything listed (`index_build.items.listing.LISTING_SCHEMA`).
+        pictures: What became of each picture (`index_build.items.media.PICTURE_SCHEMA`).
         given: By stream with given features, the row of its file for every usable listed item; -1 where it has none.
 
     Raises:

@@ -11,10 +11,10 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from index_build.config import BundleTable, EngineTable, MediaTable, first_problem
+from index_build.config.guess import guess_places
+from index_build.config.tables import BundleTable, EngineTable, MediaTable, first_problem
 from index_build.corpora import KINDS, open_corpus
 from index_build.corpora.base import CorpusItem
-from index_build.corpus_guess import guess_places
 from sparc_core.errors import InputError
 
 _COUNTED = 200_000

@@ -1,0 +1,1 @@
+"""`sparc.toml`: read (`tables`), written with comments (`template`)."""

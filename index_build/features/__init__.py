@@ -1,0 +1,1 @@
+"""Features: computed in shards (`extraction`, `on_device`, `assembly`), given (`given`), read (`store`)."""

@@ -1,0 +1,1 @@
+"""From features and a model to codes, posting lists, statistics and an evaluation, in shards of items."""

@@ -1,0 +1,1 @@
+"""From what a corpus names (`listing`) over its pictures (`media`) to the items of the bundle (`table`)."""
