@@ -1,9 +1,15 @@
 """Files written whole or not at all."""
 
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+
+def own_name() -> str:
+    """A part for names of temporary files that no other process has, on whatever machine it is."""
+    return f"{socket.gethostname()}-{os.getpid()}"
 
 
 def write_text(path: Path, text: str) -> None:

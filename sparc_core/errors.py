@@ -37,4 +37,9 @@ class NotFoundError(SparcError):
     def __init__(self, kind: str, message: str) -> None:
         """Args: `kind` is what was looked for ("latent"); it makes the code ("latent_not_found")."""
         super().__init__(message)
+        self._kind = kind
         self.code = f"{kind}_not_found"
+
+    def __reduce__(self) -> tuple[type["NotFoundError"], tuple[str, str]]:
+        """Errors of worker processes come back pickled; the default would forget `kind`."""
+        return NotFoundError, (self._kind, str(self))

@@ -59,7 +59,7 @@ def decode_picture(
         picture.load()
     except UnidentifiedImageError:
         known = "that can be read" if formats is None else f"of the formats {', '.join(formats)}"
-        raise UnreadablePictureError(f"the file is no picture {known}") from None
+        raise UnreadablePictureError(f"the file is not a picture {known}") from None
     except (
         OSError,
         ValueError,

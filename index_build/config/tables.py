@@ -212,7 +212,7 @@ def read_config(path: Path) -> OpenConfig:
         raise InputError(f'there is no {path}: "sparc-build init folder PHOTOS --out {path}" writes one') from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not TOML: {error}") from None
-    return OpenConfig(parse_config(tables, str(path)), path.parent)
+    return OpenConfig(parse_config(tables, str(path)), path.parent.absolute())
 
 
 def parse_config(tables: Mapping[str, Any], where: str) -> BuildConfig:

@@ -6,7 +6,6 @@ depend on nothing else, and on a CPU one thread computes them.
 """
 
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,7 +17,7 @@ import torch
 from jaxtyping import Float32
 from PIL import Image
 
-from index_build.files import write_text
+from index_build.files import own_name, write_text
 from index_build.threads import one_thread
 from sparc_core.backbones.features import FeatureBackbone, unit_features
 from sparc_core.backbones.spec import Modality
@@ -132,7 +131,7 @@ def check_modality(backbone: FeatureBackbone, spec: str, modality: Modality) -> 
 def save_features(path: Path, features: Float32[np.ndarray, "b d"]) -> None:
     """Write a shard's file, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.{own_name()}")
     with temporary.open("wb") as file:
         np.save(file, features)
     temporary.replace(path)

@@ -7,7 +7,6 @@ files that decode. A picture's outcome is written when its file is, so an interr
 import hashlib
 import io
 import json
-import os
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -18,7 +17,7 @@ import pyarrow as pa
 from PIL import Image
 
 from index_build.corpora.base import PictureReader
-from index_build.files import write_text
+from index_build.files import own_name, write_text
 from index_build.workers import ProgressReport, TaskRunner
 from sparc_core.errors import InputError, SparcError
 from sparc_core.picture_files import decode_picture
@@ -179,7 +178,7 @@ def _write(folder: Path, media: str, content: bytes) -> str:
     path, parts = folder / "bundle" / media, folder / "parts"
     path.parent.mkdir(parents=True, exist_ok=True)
     parts.mkdir(exist_ok=True)
-    temporary = parts / f"{os.getpid()}-{path.name}"
+    temporary = parts / f"{own_name()}-{path.name}"
     temporary.write_bytes(content)
     temporary.replace(path)
     return media

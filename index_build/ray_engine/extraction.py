@@ -1,7 +1,7 @@
 """Feature shards as a Ray Data pipeline.
 
-On CPUs a pool of actors looks at shards, each with one thread, by `features.extraction.write_shard`: files have the same bytes
-whatever the engine. With GPUs, tasks on the nodes' CPUs read, decode and resize pictures, and a pool of
+On CPUs a pool of actors looks at shards, each with one thread, by `features.extraction.write_shard`: files have the
+same bytes whatever the engine. With GPUs, tasks on the nodes' CPUs read, decode and resize pictures, and a pool of
 actors, which hold the towers, computes features. Either way actors write the files; only numbers come back.
 """
 

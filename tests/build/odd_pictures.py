@@ -53,6 +53,6 @@ def bad_files() -> dict[str, tuple[bytes, str]]:
         "empty.jpg": (b"", "empty"),
         "cut.jpg": (jpeg[: len(jpeg) // 2], "damaged"),
         "cut.png": (png[: len(png) // 2], "damaged"),
-        "text.jpg": (b"Dear Sir,\n", "no picture"),
-        "header.png": (png[:20], "no picture|damaged"),
+        "text.jpg": (b"Dear Sir,\n", "not a picture"),
+        "header.png": (png[:20], "not a picture|damaged"),
     }

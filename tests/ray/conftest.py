@@ -11,16 +11,19 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+# 127.0.0.1 itself would be taken for "the address that others see", another one; runs side by side have their own.
+HEAD, SECOND = (f"127.{os.getpid() >> 8 & 255}.{os.getpid() & 255}.{number}" for number in (2, 3))
 NODE: dict[str, Any] = {"num_cpus": 1, "object_store_memory": 100 * 2**20}
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "PYTHONPATH": str(ROOT),  # workers import the tests' own towers
     "OMP_NUM_THREADS": "1",
+    "GLOO_SOCKET_IFNAME": "lo",
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.3",
     "RAY_health_check_failure_threshold": "2",  # a dead node is noticed within seconds
     "RAY_health_check_period_ms": "1000",
     "RAY_health_check_timeout_ms": "2000",
-} | ({"GLOO_SOCKET_IFNAME": "lo"} if sys.platform == "linux" else {})
+}
 
 
 def free_port() -> int:
@@ -31,6 +34,7 @@ def free_port() -> int:
 
 MARKS = [
     pytest.mark.ray,
+    pytest.mark.skipif(sys.platform != "linux", reason="two nodes need two loopback addresses, as Linux has them"),
     # Ray's own, about Ray's own settings and files
     pytest.mark.filterwarnings(r"ignore::DeprecationWarning:ray\."),
     pytest.mark.filterwarnings(r"ignore:unclosed file .*ray_client_server.*:ResourceWarning"),
@@ -59,8 +63,7 @@ class TwoNodes:
     def complete(self) -> None:
         """Start the second node if it is not there."""
         if self.second is None:
-            # 127.0.0.1 itself would be taken for "the address that others see", another one.
-            self.second = self.cluster.add_node(node_ip_address="127.0.0.3", **NODE)
+            self.second = self.cluster.add_node(node_ip_address=SECOND, **NODE)
 
     def kill_second(self) -> None:
         """Kill the second node's daemon, and with it all its processes."""
@@ -79,9 +82,9 @@ def running_nodes() -> Iterator[TwoNodes]:
     cluster = cluster_utils.Cluster()
     try:
         port = free_port()
-        head = {"node_ip_address": "127.0.0.2", "include_dashboard": False, "ray_client_server_port": port}
+        head = {"node_ip_address": HEAD, "include_dashboard": False, "ray_client_server_port": port}
         cluster.add_node(**head, **NODE)
-        yield TwoNodes(cluster, f"ray://127.0.0.2:{port}")
+        yield TwoNodes(cluster, f"ray://{HEAD}:{port}")
     finally:
         ray.shutdown()
         cluster.shutdown()
