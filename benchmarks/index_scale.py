@@ -407,6 +407,7 @@ def _floor_figures() -> dict[str, Figure]:
 
 def main(
     quick: Annotated[bool, typer.Option(help="Small corpora only.")] = False,
+    contest_only: Annotated[bool, typer.Option("--contest", help="Only against the plain loop; 6 minutes.")] = False,
     folder: Annotated[Path | None, typer.Option(help="Holds the features and what is made of them.")] = None,
     measure_items: Annotated[int, typer.Option("--measure", hidden=True)] = 0,
 ) -> None:
@@ -416,14 +417,16 @@ def main(
         print(json.dumps(measure(folder, measure_items)))
         return
     root = folder or Path(tempfile.gettempdir())
-    sizes = {n: in_own_process(root, n) for n in (QUICK_SIZES if quick else SIZES)}
-    _show(sizes)
+    wanted = () if contest_only else QUICK_SIZES if quick else SIZES
+    sizes = {n: in_own_process(root, n) for n in wanted}
+    if sizes:
+        _show(sizes)
     with tempfile.TemporaryDirectory(dir=root) as inside, LocalTasks(n_cores()) as runner:
         contest = Contest(Path(inside), 2_000 if quick else 32_768, runner)
         for _ in range(1 if quick else 2):
             contest.round()
         figures = _contest_figures(contest)
-    report("indexing", figures | _floor_figures() | _size_figures(sizes))
+    report("indexing", figures | _floor_figures() | (_size_figures(sizes) if sizes else {}))
 
 
 if __name__ == "__main__":
