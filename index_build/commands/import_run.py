@@ -31,9 +31,7 @@ def import_(
     items: Annotated[
         Path | None, typer.Option(help="A table (CSV, JSONL, Parquet) with columns image, caption.")
     ] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="A sparc.toml whose [corpus], [streams] and [media] to use.")
-    ] = None,
+    config: Annotated[Path | None, typer.Option(help="A sparc.toml whose corpus, streams and media to use.")] = None,
     backbone: Annotated[
         list[str] | None, typer.Option(metavar="STREAM=SPEC", help="The tower of a stream, for queries and heatmaps.")
     ] = None,

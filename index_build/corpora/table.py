@@ -18,7 +18,7 @@ from index_build.corpora.storage import Storage, fingerprint, locate, locate_fil
 from index_build.corpora.text import strings
 from sparc_core.errors import InputError
 
-_ITEM_ID = "item_id"
+_ITEM_ID, _CAPTION, _CAPTIONS = "item_id", "caption", "captions"
 
 
 class TableSettings(ListedSettings):
@@ -33,7 +33,9 @@ class TableSettings(ListedSettings):
         "image", min_length=1, description="Column with the picture: its path, or in Parquet its bytes."
     )
     caption_columns: str | tuple[str, ...] = Field(
-        ("caption",), description="Column or columns with captions, each a text or a list of texts; [] for none."
+        (_CAPTION,),
+        description='Columns with captions, each a text or a list of texts; "captions" where there is no "caption"; '
+        "[] for none.",
     )
     labels_column: str = Field("", description='Column with labels, a list or a text; "" for none.')
     labels_separator: str = Field(",", description="What stands between the labels of a text.")
@@ -58,13 +60,25 @@ class TableCorpus(ListedCorpus):
         if self._pictures.location == "/":
             raise InputError('images = "/" is the whole disk: name the folder that holds the pictures')
         self._files = [(name, open_rows(self._tables, name)) for name in self._names]
-        has_ids = all(_ITEM_ID in file.columns for _, file in self._files)
-        self._columns = _Columns(options, options.item_id_column or (_ITEM_ID if has_ids else ""))
+        self._columns = _Columns(self._with_usual_columns(options))
         for name, file in self._files:
             self._columns.require(file, self._tables.path(name))
         self._has_bytes = [isinstance(f, ParquetRows) and f.bytes_column(options.image_column) for _, f in self._files]
         if any(self._has_bytes) and not all(self._has_bytes):
             raise InputError(f"{place} holds pictures in some of its files and paths in others: make two corpora of it")
+
+    def _with_usual_columns(self, options: TableSettings) -> TableSettings:
+        """The settings with the columns that tables of that kind usually have, where they name none."""
+
+        def everywhere(column: str) -> bool:
+            return all(column in file.columns for _, file in self._files)
+
+        usual: dict[str, Any] = {}
+        if not options.item_id_column and everywhere(_ITEM_ID):
+            usual["item_id_column"] = _ITEM_ID
+        if options.caption_columns == (_CAPTION,) and not everywhere(_CAPTION) and everywhere(_CAPTIONS):
+            usual["caption_columns"] = (_CAPTIONS,)
+        return options.model_copy(update=usual)
 
     @cached_property
     def reader(self) -> PictureReader:
@@ -125,11 +139,11 @@ class TableCorpus(ListedCorpus):
 class _Columns:
     """Which columns are read, and what a row's values mean."""
 
-    def __init__(self, options: TableSettings, item_id_column: str) -> None:
+    def __init__(self, options: TableSettings) -> None:
         self._settings = options
-        self.image, self.item_id = options.image_column, item_id_column
+        self.image, self.item_id = options.image_column, options.item_id_column
         self._captions = strings(options.caption_columns)
-        others = (item_id_column, options.split_column, options.labels_column)
+        others = (options.item_id_column, options.split_column, options.labels_column)
         self.all = list(dict.fromkeys([self.image, *self._captions, *filter(None, others)]))
 
     def require(self, file: RowFile, path: str) -> None:

@@ -18,7 +18,7 @@ from index_build.corpora.coco import CocoCorpus
 from sparc_core.errors import InputError
 from tests.corpora.picture_files import by_id, items_of, picture_bytes, rejected_of, write_pictures
 
-SAMPLE = Path("/work/shared/data/coco-sample")
+SAMPLE = Path(__file__).parents[3] / "shared" / "data" / "coco-sample"
 needs_sample = pytest.mark.skipif(not SAMPLE.exists(), reason="needs the shared sample of COCO val2017")
 
 

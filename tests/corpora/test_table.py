@@ -17,7 +17,7 @@ from index_build.corpora.base import Corpus
 from sparc_core.errors import InputError
 from tests.corpora.picture_files import by_id, items_of, picture_bytes, rejected_of, write_pictures
 
-FLICKR = Path("/work/shared/data/flickr")
+FLICKR = Path(__file__).parents[3] / "shared" / "data" / "flickr"
 
 
 def _open(path: Path | str, **settings: Any) -> Corpus:
@@ -357,3 +357,13 @@ def test_real_json_lines() -> None:
     assert [item.split for item in items].count("test") == 500
     assert len(items_of(_open(FLICKR / "items.jsonl", captions="each", **columns))) == 25000
     assert corpus.reader.read(items[0].picture)[:4] == b"RIFF"
+
+
+def test_usual_columns_are_found_where_none_are_named(tmp_path: Path) -> None:
+    text = '{"item_id": "x", "image": "a.jpg", "captions": ["One.", "Two."]}\n'
+    found = items_of(_open(_write(tmp_path / "t.jsonl", text), test_share=0))
+    assert found == [CorpusItem("x", "a.jpg", "One. Two.", (), "train")]
+    both = '{"image": "a.jpg", "caption": "One.", "captions": ["Two."]}\n'
+    assert items_of(_open(_write(tmp_path / "b.jsonl", both)))[0].caption == "One."
+    with pytest.raises(InputError, match='no column "caption"'):
+        _open(_write(tmp_path / "n.jsonl", '{"image": "a.jpg", "text": "One."}\n'))
