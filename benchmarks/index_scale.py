@@ -370,17 +370,13 @@ def _contest_figures(contest: Contest) -> dict[str, Figure]:
     n_items, n_streams = contest.corpus.n_items, len(WIDTHS)
     spent = (contest.ours_spent, contest.plain_spent)
     ours, plain = (1e6 * median(each.wall for each in rounds) / n_items for rounds in spent)
-    ours_cpu, plain_cpu = (1e6 * median(each.cpu for each in rounds) / n_items for rounds in spent)
     codes, lists = (contest.ours.bytes_of(name) / n_items for name in (FOLDERS[0], POSTING_FOLDERS[0]))
     cache, top = ((contest.saved / name).stat().st_size / n_items for name in ("cache.pt", "top.pt"))
     return {
         "contest_items": Figure("items of the contest", n_items),
         "plain_us": Figure("plain loop, one selection", plain, "", "us an item"),
-        "ours_us": Figure("ours, both selections, workers started and all", ours, "", "us an item"),
+        "ours_us": Figure("ours, both selections and all posting lists", ours, "", "us an item"),
         "ratio": Figure("ratio", plain / ours, ">= 40"),
-        "plain_cpu_us": Figure("plain loop, time of processors", plain_cpu, "", "us an item"),
-        "ours_cpu_us": Figure("ours, time of processors", ours_cpu, "", "us an item"),
-        "cpu_ratio": Figure("ratio", plain_cpu / ours_cpu),
         "ratio_to_published": Figure(
             f"{PUBLISHED_US:,} us, as the published loop was once measured, to ours", PUBLISHED_US / ours, ">= 40"
         ),
