@@ -79,17 +79,23 @@ def build(opened: "OpenConfig", dry_run: bool = False) -> None:
 
 def print_result(report: "BuildReport", out: Path) -> None:
     """Say what was built, what was left out, and what to do with it."""
-    manifest = report.manifest
+    manifest, shown = report.manifest, _as_seen_from_here(out)
     if manifest.corpus.n_rejected:
         _console.print(
             f"left out {manifest.corpus.n_rejected:,} of {manifest.corpus.n_items + manifest.corpus.n_rejected:,}: "
-            f"{out / 'rejected.parquet'} says why ({_first_reason(out)})",
+            f"{shown / 'rejected.parquet'} says why ({_first_reason(out)})",
             highlight=False, markup=False, soft_wrap=True,
         )  # fmt: skip
     _console.print(
-        f"bundle {manifest.bundle_id} at {out}, {manifest.corpus.n_items:,} items: sparc-serve --bundle {out}",
+        f"bundle {manifest.bundle_id} at {shown}, {manifest.corpus.n_items:,} items: sparc-serve --bundle {shown}",
         highlight=False, markup=False, soft_wrap=True,
     )  # fmt: skip
+
+
+def _as_seen_from_here(path: Path) -> Path:
+    """Relative where it is below the current folder."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _first_reason(out: Path) -> str:
@@ -111,7 +117,7 @@ def _print_plan(opened: "OpenConfig", corpus: "Corpus", recipe: "Recipe") -> Non
     model = f"{training.n_latents} latents, k {training.k}, {training.num_epochs} epochs"
     facts.add_row("model", model if recipe.model is None else f"trained already: {recipe.model}")
     facts.add_row("engine", opened.config.engine.kind)
-    facts.add_row("bundle", str(opened.out))
+    facts.add_row("bundle", str(_as_seen_from_here(opened.out)))
     steps = Table("step", "state", title="plan")
     for step in plan_build(corpus, recipe, opened.work):
         steps.add_row(step.name, "already done" if step.done else "to do")

@@ -106,7 +106,8 @@ def latent_table(
     density = np.stack([found.density for found in usages.values()])
     tops = {stream: found.top for stream, found in usages.items()}
     labels = label_facts(tops, facts, enough)
-    measured = {stream: np.array([len(items) >= enough for items in top]) for stream, top in tops.items()}
+    needed = enough if facts.label_names else n_items + 1  # without labels nothing is pure or impure
+    measured = {stream: np.array([len(items) >= needed for items in top]) for stream, top in tops.items()}
     names = name_latents(labels.names, facts, [tops[stream] for stream in text_streams or own], density.mean(0))
     n_alive = (density > 0).sum(0)
     x, y = plane(list(dictionaries.values()), n_alive > 0)

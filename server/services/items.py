@@ -1,6 +1,7 @@
 """Items: their facts, their codes and their pictures."""
 
 import io
+import re
 
 from PIL import Image
 
@@ -40,7 +41,7 @@ class Items:
         if self._bundle.manifest.corpus.name == _STORYBOOK:
             return list(_STORYBOOK_TEXTS)
         rows = self._bundle.items.rows_of_split("test")[:_ROWS_LOOKED_AT]
-        captions = (item.caption for item in self._bundle.items.take(rows))
+        captions = (_first_sentence(item.caption) for item in self._bundle.items.take(rows))
         short = dict.fromkeys(caption for caption in captions if 0 < len(caption) <= _SHORT_TEXT)
         return list(short)[: len(_STORYBOOK_TEXTS)]
 
@@ -64,3 +65,8 @@ class Items:
         out = io.BytesIO()
         picture.save(out, "WEBP", quality=88, method=2)
         return out.getvalue()
+
+
+def _first_sentence(caption: str) -> str:
+    """Several captions of a picture may be joined to one."""
+    return re.split(r"\s*\.(?:\s|$)", caption, maxsplit=1)[0]

@@ -82,6 +82,7 @@ def test_the_manifest_says_where_the_model_comes_from(imported: tuple[str, Bundl
     ]  # fmt: skip
     assert bundle.items[7].caption == "picture number 7"
     assert bundle.items[7].source == "pictures/7.png"
+    assert np.isnan(bundle.latents.purity).all()  # the corpus has no labels
 
 
 def test_a_stream_without_a_backbone_is_served_and_says_what_it_cannot_do(imported: tuple[str, Bundle]) -> None:
@@ -234,5 +235,6 @@ def test_pages_of_another_corpus_suggest_its_own_captions(imported: tuple[str, B
     with TestClient(create_app(Settings(bundle=bundle.path, threads=1, device="cpu"))) as client:
         page = client.get("/caption", headers={"accept": "text/html"}).text
     first = bundle.items[int(bundle.items.rows_of_split("test")[0])].caption
+    assert 'id="examples" hidden' not in page
     assert first in page
     assert "red balloon" not in page
