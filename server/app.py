@@ -12,7 +12,7 @@ from fastapi.staticfiles import StaticFiles
 from server.errors import install_error_handlers
 from server.explorer import Explorer
 from server.middleware import AnswerHeaders, BodyLimit
-from server.routes import api, health, pages
+from server.routes import api, health, heatmaps, pages
 from server.settings import Settings
 from sparc_core import __version__
 
@@ -41,6 +41,7 @@ def create_app(settings: Settings, explorer: Explorer | None = None) -> FastAPI:
     app.add_middleware(AnswerHeaders)
     install_error_handlers(app)
     app.include_router(api.router)
+    app.include_router(heatmaps.router)
     app.include_router(health.router)
     app.include_router(pages.router)
     app.mount("/static/vendor", StaticFiles(directory=_PLOTLY), name="vendor")

@@ -13,15 +13,16 @@ from server.schemas import (
     LatentItems,
     LatentPage,
     LatentSort,
-    PictureHeatmaps,
+    PictureTrust,
     Retrieval,
     RetrieveRequest,
     StreamInfo,
     Upload,
 )
-from server.services.heatmaps import Heatmaps, Plan, PlannedPicture
+from server.services.heatmaps import Chunk, Heatmaps, Plan
 from server.services.items import Items
 from server.services.latents import Latents
+from server.services.look_cache import LookCache
 from server.services.retrieval import Retriever
 from server.services.towers import Towers, choose_device
 from server.settings import Settings
@@ -52,7 +53,10 @@ class Explorer:
         self.latents = Latents(self.bundle, [towers.dictionary(s.name) for s in self.bundle.manifest.streams])
         self.items = Items(self.bundle, self.latents)
         self._retriever = Retriever(self.bundle, towers, self.latents, self.uploads)
-        self.heatmaps = Heatmaps(self.bundle, towers, self.latents, self.items, self._retriever, self.uploads)
+        self.looks = LookCache(towers, settings.look_cache_bytes)
+        self.heatmaps = Heatmaps(
+            self.bundle, towers, self.latents, self.items, self._retriever, self.uploads, self.looks
+        )
         self.worker = DeviceWorker(settings.queue, settings.deadline_s)
 
     async def warm_up(self) -> None:
@@ -60,8 +64,8 @@ class Explorer:
         if not (self._towers.live_streams("text") and self._towers.live_streams("image")):
             return
         plan = await self.plan_heatmaps(HeatmapRequest(caption="a", n_items=1))
-        for pictures in self.heatmaps.chunks(plan):
-            await self.worker.run(partial(self.heatmaps.chunk, plan, pictures))
+        for item_ids in self.heatmaps.chunks(plan):
+            await self.heatmap_chunk(plan, item_ids)
 
     def close(self) -> None:
         """Finish the running job and stop."""
@@ -85,10 +89,15 @@ class Explorer:
                 )
                 for s in manifest.streams
             ],
+            similarity_streams=self._similarity_streams(),
             metrics=manifest.metrics,
             device=str(self.device),
             version=__version__,
         )
+
+    def _similarity_streams(self) -> list[str]:
+        texts = self._towers.live_streams("text")
+        return self._towers.similar_streams(texts[-1]) if texts else []
 
     def list_latents(
         self, query: str, sort: LatentSort, alive: Alive | None, limit: int, cursor: str | None
@@ -128,8 +137,10 @@ class Explorer:
         """Read a caption and choose its pictures."""
         return await self.worker.run(partial(self.heatmaps.plan, request))
 
-    async def heatmap_chunk(
-        self, plan: Plan, pictures: list[PlannedPicture]
-    ) -> tuple[list[PictureHeatmaps], dict[str, float]]:
+    async def heatmap_chunk(self, plan: Plan, item_ids: list[str]) -> Chunk:
         """Heatmaps of some of a plan's pictures."""
-        return await self.worker.run(partial(self.heatmaps.chunk, plan, pictures))
+        return await self.worker.run(partial(self.heatmaps.chunk, plan, item_ids))
+
+    async def heatmap_trust(self, plan: Plan, chunk: Chunk) -> tuple[list[PictureTrust], dict[str, float]]:
+        """How far a chunk's heatmaps can be believed, and the milliseconds that it took."""
+        return await self.worker.run(partial(self.heatmaps.trust, plan, chunk))

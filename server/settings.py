@@ -21,3 +21,4 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(10 * 2**20, ge=1)
     max_upload_pixels: int = Field(40_000_000, ge=1)
     upload_cache_bytes: int = Field(64 * 2**20, ge=1)
+    look_cache_bytes: int = Field(256 * 2**20, ge=0)  # tokens of pictures that heatmaps looked at, on the device

@@ -12,7 +12,6 @@ from typing import Annotated, Any, Literal, get_type_hints
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
 from index_build.config.modality import modality_of
-from index_build.config.shared_spaces import shared_spaces
 from index_build.corpora import CorpusSettings, open_corpus
 from index_build.corpora.base import Corpus
 from index_build.engine import Engine, LocalEngine
@@ -21,6 +20,7 @@ from index_build.recipe import Recipe, StreamRecipe
 from index_build.training.options import TrainingOptions
 from index_build.training.processes import choose_device
 from index_build.workers import n_cores
+from sparc_core.backbones.shared_spaces import shared_spaces
 from sparc_core.backbones.spec import parse_spec
 from sparc_core.errors import InputError
 

@@ -1,32 +1,25 @@
-"""REST under /api/v1. Handlers translate between HTTP and the explorer, and do nothing else."""
+"""REST under /api/v1; heatmaps are beside it. Handlers translate between HTTP and the explorer, and do nothing else."""
 
-import time
-from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, UploadFile
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 
 from server.explorer import Explorer
 from server.schemas import (
     Alive,
     ErrorBody,
-    HeatmapRequest,
-    HeatmapsDone,
     Info,
     Item,
     Latent,
     LatentItems,
     LatentPage,
     LatentSort,
-    PictureHeatmaps,
     Retrieval,
     RetrieveRequest,
     Upload,
-    Wire,
 )
-from server.services.heatmaps import Plan, shared_scale, total_milliseconds
 
 _ERRORS: dict[int | str, dict[str, object]] = {
     404: {"model": ErrorBody, "description": "No such latent, item, stream or upload"},
@@ -109,44 +102,3 @@ async def upload(request: Request, file: UploadFile) -> Upload:
 async def retrieve(request: Request, body: RetrieveRequest) -> Retrieval:
     """Find items by text, item or upload; every hit says which latents it shares with the query."""
     return await _explorer(request).retrieve(body)
-
-
-@router.post(
-    "/heatmaps",
-    response_class=StreamingResponse,
-    responses={
-        200: {
-            "content": {"application/x-ndjson": {}},
-            "description": "One JSON object a line: a CaptionReading, a PictureHeatmaps per picture as it is ready, "
-            "a HeatmapsDone; an error on the way is a last line with the error body",
-        },
-        **_BUSY,
-    },
-)
-async def heatmaps(request: Request, body: HeatmapRequest) -> StreamingResponse:
-    """Where each image stream finds a caption, over matching items, given items, or an upload."""
-    begun = time.perf_counter()
-    plan = await _explorer(request).plan_heatmaps(body)
-    read_ms = 1000 * (time.perf_counter() - begun)
-    return StreamingResponse(_heatmap_lines(request, plan, read_ms), media_type="application/x-ndjson")
-
-
-async def _heatmap_lines(request: Request, plan: Plan, read_ms: float) -> AsyncIterator[str]:
-    """The lines of a heatmap answer; stops computing when the client has gone."""
-    explorer = _explorer(request)
-    yield _line(plan.reading)
-    answers: list[PictureHeatmaps] = []
-    steps = [{"caption": read_ms}]
-    for pictures in explorer.heatmaps.chunks(plan):
-        if await request.is_disconnected():
-            return
-        made, milliseconds = await explorer.heatmap_chunk(plan, pictures)
-        answers += made
-        steps.append(milliseconds)
-        for answer in made:
-            yield _line(answer)
-    yield _line(HeatmapsDone(milliseconds=total_milliseconds(steps), scale=shared_scale(answers)))
-
-
-def _line(answer: Wire) -> str:
-    return answer.model_dump_json() + "\n"

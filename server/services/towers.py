@@ -10,6 +10,7 @@ from PIL import Image
 
 from sparc_core.backbones import ImageBackbone, TextBackbone, TextWord, load_backbone
 from sparc_core.backbones.features import unit_features
+from sparc_core.backbones.shared_spaces import shared_spaces
 from sparc_core.bundle import Bundle
 from sparc_core.checkpoint import load_sparc
 from sparc_core.errors import InputError, NotFoundError
@@ -18,10 +19,10 @@ from sparc_core.sparse import SparseCode
 
 
 class Reading(NamedTuple):
-    """A text as its stream reads it: token ids, words, and its code under per-stream selection (one row)."""
+    """A text as its stream reads it: words, unit features, and its code under per-stream selection (one row)."""
 
-    tokens: torch.Tensor
     words: list[TextWord]
+    features: Float[torch.Tensor, "1 d"]
     code: SparseCode
 
 
@@ -35,6 +36,7 @@ class Towers:
         self.backbones: dict[str, ImageBackbone | TextBackbone] = {
             s.name: load_backbone(s.backbone).to(device) for s in bundle.manifest.streams if s.backbone
         }
+        self._similar = shared_spaces({s.name: s.backbone for s in bundle.manifest.streams}, self.modalities)
         self.sparc = load_sparc(bundle.sparc_path).to(device).eval().requires_grad_(False)
         for name, backbone in self.backbones.items():
             width = self.sparc.config.streams.get(name)
@@ -65,6 +67,10 @@ class Towers:
         """Those that have a backbone, and so can take in what is new."""
         return [name for name in self.streams(modality) if name in self.backbones]
 
+    def similar_streams(self, text_stream: str) -> list[str]:
+        """Image streams whose features lie in a text stream's space: towers that were trained together."""
+        return [image for text, image in self._similar if text == text_stream and image in self.backbones]
+
     def dictionary(self, stream: str) -> Float32[np.ndarray, "l d"]:
         """The unit-norm dictionary of a stream."""
         return self.sparc.dictionary(stream).cpu().numpy()
@@ -73,7 +79,8 @@ class Towers:
         """Encode a text in a text stream."""
         backbone = self.text(stream)
         tokens = backbone.preprocess([text]).to(self.device)
-        return Reading(tokens, backbone.words(text), self._code(stream, unit_features(backbone, tokens)))
+        features = unit_features(backbone, tokens)
+        return Reading(backbone.words(text), features, self._code(stream, features))
 
     def read_all(self, stream: str, texts: Sequence[str]) -> SparseCode:
         """The codes of several texts in a text stream, under per-stream selection."""

@@ -18,7 +18,8 @@ class Trunk(NamedTuple):
 
     Attributes:
         tokens: The tokens.
-        inputs: Token ids, for masks and end-of-text; of pictures only their shape, in a tensor that takes no memory.
+        inputs: Token ids, for masks and end-of-text; of pictures only the shape of one, in a tensor that takes no
+            memory.
     """
 
     tokens: Float[torch.Tensor, "b t d"]
@@ -34,11 +35,15 @@ class HeadOutput(NamedTuple):
         readout: How much each token's output counts in the feature, per pooling head; adds up to 1 over the tokens.
             Of a CLS or end-of-text token it is 1 there and constant. Where outputs are averaged or an attention pools
             them, features depend on these weights and gradients flow through them, as through `attention`.
+        tokens: What entered the head's first block.
+        normed: The last block's tokens after its first norm; None where the head has no block, or that no norm.
     """
 
     features: Float[torch.Tensor, "b d"]
     attention: list[Float[torch.Tensor, "b h t t"]]
     readout: Float[torch.Tensor, "b h t"]
+    tokens: Float[torch.Tensor, "b t d"]
+    normed: Float[torch.Tensor, "b t d"] | None
 
 
 class TextWord(NamedTuple):
@@ -73,6 +78,10 @@ class Backbone(Protocol):
         """Run the last `n_head_blocks` blocks with gradients: `head(trunk(x)).features == features(x)`."""
         ...
 
+    def finish(self, trunk: Trunk, n_head_blocks: int) -> Float[torch.Tensor, "b d"]:
+        """Run the last `n_head_blocks` blocks without gradients: the same features as `head`'s."""
+        ...
+
     def to(self, device: torch.device) -> Self:
         """Move the weights; returns itself."""
         ...
@@ -86,6 +95,7 @@ class ImageBackbone(Backbone, Protocol):
     rows: int
     columns: int
     n_prefix: int  # CLS and register tokens before the patch tokens
+    drops_patches: bool  # whether the head runs on some of a picture's patch tokens as well as on all
 
     def preprocess(self, inputs: Sequence[Image.Image]) -> Float[torch.Tensor, "b c h w"]:
         """Pictures of any size and mode as one input batch."""
@@ -114,8 +124,8 @@ def first_head_block(n_blocks: int, n_head_blocks: int) -> int:
 
 
 def shape_only(x: torch.Tensor) -> torch.Tensor:
-    """Zeros in the shape of `x` that share one number: what a head needs of pictures whose tokens it has."""
-    return x.new_zeros(()).expand(x.shape)
+    """Zeros in the shape of one row of `x` that share one number: what a head needs of pictures whose tokens it has."""
+    return x.new_zeros(()).expand(1, *x.shape[1:])
 
 
 def one_hot_readout(tokens: Float[torch.Tensor, "b t d"], positions: Int64[torch.Tensor, " b"]) -> torch.Tensor:

@@ -5,7 +5,7 @@ The blocks are run from open_clip's own modules; only the attention product is w
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Literal, NamedTuple, Protocol, Self
 
 import torch
 import torch.nn.functional as F
@@ -59,12 +59,26 @@ def _projected(attention: nn.MultiheadAttention, x: Float[torch.Tensor, "b t d"]
     return tuple(qkv.view(b, t, 3, attention.num_heads, -1).permute(2, 0, 3, 1, 4))
 
 
-def _run_block(
-    block: Any, x: Float[torch.Tensor, "b t d"], mask: Mask
-) -> tuple[Float[torch.Tensor, "b t d"], Float[torch.Tensor, "b h t t"]]:
-    attended, probabilities = attend(block.attn, block.ln_1(x), mask)
+class _BlockRun(NamedTuple):
+    """What left a block, its attention probabilities, and its tokens after the first norm."""
+
+    tokens: Float[torch.Tensor, "b t d"]
+    attention: Float[torch.Tensor, "b h t t"]
+    normed: Float[torch.Tensor, "b t d"]
+
+
+def _run_block(block: Any, x: Float[torch.Tensor, "b t d"], mask: Mask) -> _BlockRun:
+    normed = block.ln_1(x)
+    attended, probabilities = attend(block.attn, normed, mask)
     x = x + block.ls_1(attended)
-    return x + block.ls_2(block.mlp(block.ln_2(x))), probabilities
+    return _BlockRun(x + block.ls_2(block.mlp(block.ln_2(x))), probabilities, normed)
+
+
+def _run_blocks(blocks: Sequence[Any], tokens: Float[torch.Tensor, "b t d"], mask: Mask) -> list[_BlockRun]:
+    runs: list[_BlockRun] = []
+    for block in blocks:
+        runs.append(_run_block(block, runs[-1].tokens if runs else tokens, mask))
+    return runs
 
 
 def _run_block_fused(block: Any, x: Float[torch.Tensor, "b t d"]) -> Float[torch.Tensor, "b t d"]:
@@ -79,6 +93,7 @@ class ClipImage:
 
     modality: Literal["image"] = "image"
     n_prefix = 1
+    drops_patches = True
 
     def __init__(self, name: str, clip: Any, picture_input: PictureInput) -> None:
         """Args: `clip` is an open_clip model whose `visual` is a VisionTransformer that reads out CLS or the mean."""
@@ -102,25 +117,32 @@ class ClipImage:
     def trunk(self, x: Float[torch.Tensor, "b c h w"], n_head_blocks: int) -> Trunk:
         """Tokens entering the last `n_head_blocks` blocks."""
         tokens = self._visual._embeds(x)
-        for block in self._blocks[: first_head_block(self.n_blocks, n_head_blocks)]:
-            # not block(tokens): in bfloat16 on a CPU, MultiheadAttention costs a quarter of a second a call
-            tokens = _run_block_fused(block, tokens) if x.is_cuda else _run_block(block, tokens, None)[0]
-        return Trunk(tokens, shape_only(x))
+        return Trunk(self._run(tokens, 0, first_head_block(self.n_blocks, n_head_blocks)), shape_only(x))
+
+    @torch.no_grad()
+    def finish(self, trunk: Trunk, n_head_blocks: int) -> Float[torch.Tensor, "b d"]:
+        """Features from tokens, without gradients."""
+        start = first_head_block(self.n_blocks, n_head_blocks)
+        return self._read_out(self._run(trunk.tokens, start, self.n_blocks))[0]
 
     @torch.enable_grad()
     def head(self, trunk: Trunk, n_head_blocks: int) -> HeadOutput:
         """Features and the attention of the last blocks, with gradients."""
-        x, attention = trunk.tokens.detach().requires_grad_(), []
-        for block in self._blocks[first_head_block(self.n_blocks, n_head_blocks) :]:
-            x, probabilities = _run_block(block, x, None)
-            attention.append(probabilities)
-        features, readout = self._read_out(x)
-        return HeadOutput(features, attention, readout)
+        tokens = trunk.tokens.detach().requires_grad_()
+        runs = _run_blocks(self._blocks[first_head_block(self.n_blocks, n_head_blocks) :], tokens, None)
+        features, readout = self._read_out(runs[-1].tokens if runs else tokens)
+        return HeadOutput(features, [r.attention for r in runs], readout, tokens, runs[-1].normed if runs else None)
 
     def to(self, device: torch.device) -> Self:
         """Move the weights; returns itself."""
         self._visual.to(device)
         return self
+
+    def _run(self, tokens: Float[torch.Tensor, "b t d"], start: int, stop: int) -> Float[torch.Tensor, "b t d"]:
+        for block in self._blocks[start:stop]:
+            # not block(tokens): in bfloat16 on a CPU, MultiheadAttention costs a quarter of a second a call
+            tokens = _run_block_fused(block, tokens) if tokens.is_cuda else _run_block(block, tokens, None).tokens
+        return tokens
 
     def _read_out(self, x: Float[torch.Tensor, "b t d"]) -> tuple[torch.Tensor, torch.Tensor]:
         """Features and readout."""
@@ -166,8 +188,7 @@ class ClipText:
     @torch.no_grad()
     def features(self, x: Int64[torch.Tensor, "b t"]) -> Float[torch.Tensor, "b d"]:
         """Features of token ids, not normalised."""
-        trunk = self.trunk(x, 0)
-        return self._read_out(trunk.tokens, trunk.inputs)[0]
+        return self.finish(self.trunk(x, 0), 0)
 
     @torch.no_grad()
     def trunk(self, x: Int64[torch.Tensor, "b t"], n_head_blocks: int) -> Trunk:
@@ -180,15 +201,23 @@ class ClipText:
             tokens = block(tokens, attn_mask=self._mask(length))
         return Trunk(tokens, x[:, :length])
 
+    @torch.no_grad()
+    def finish(self, trunk: Trunk, n_head_blocks: int) -> Float[torch.Tensor, "b d"]:
+        """Features from tokens, without gradients."""
+        tokens = trunk.tokens
+        for block in self._blocks[first_head_block(self.n_blocks, n_head_blocks) :]:
+            tokens = block(tokens, attn_mask=self._mask(tokens.shape[1]))
+        return self._read_out(tokens, trunk.inputs)[0]
+
     @torch.enable_grad()
     def head(self, trunk: Trunk, n_head_blocks: int) -> HeadOutput:
         """Features and the attention of the last blocks, with gradients."""
-        x, attention = trunk.tokens.detach().requires_grad_(), []
-        for block in self._blocks[first_head_block(self.n_blocks, n_head_blocks) :]:
-            x, probabilities = _run_block(block, x, self._mask(x.shape[1]))
-            attention.append(probabilities)
-        features, positions = self._read_out(x, trunk.inputs)
-        return HeadOutput(features, attention, one_hot_readout(x, positions))
+        tokens = trunk.tokens.detach().requires_grad_()
+        blocks = self._blocks[first_head_block(self.n_blocks, n_head_blocks) :]
+        runs = _run_blocks(blocks, tokens, self._mask(tokens.shape[1]))
+        features, positions = self._read_out(runs[-1].tokens if runs else tokens, trunk.inputs)
+        readout = one_hot_readout(tokens, positions)
+        return HeadOutput(features, [r.attention for r in runs], readout, tokens, runs[-1].normed if runs else None)
 
     def to(self, device: torch.device) -> Self:
         """Move the weights; returns itself."""

@@ -37,6 +37,7 @@ class Pass:
         left: Tokens that left the last block that ran; None where none ran.
         attention: Probabilities of the blocks that ran, in order, if recorded.
         pooling: Probabilities [b h t] of an attention that pools the tokens into one, if recorded.
+        normed: The last block's tokens after the first norm that ran in it, if recorded.
     """
 
     start: int
@@ -47,6 +48,7 @@ class Pass:
     left: torch.Tensor | None = None
     attention: list[torch.Tensor] = field(default_factory=list)
     pooling: torch.Tensor | None = None
+    normed: torch.Tensor | None = None
 
 
 _current: ContextVar[Pass | None] = ContextVar("sparc_pass", default=None)
@@ -137,10 +139,19 @@ def gate(model: Any) -> int:
     style = _Style(registered)
     for index, block in enumerate(blocks):
         block.forward = _Gate(index, block.forward, style)
+    for module in blocks[-1].modules() if blocks else ():
+        if "norm" in type(module).__name__.lower():
+            module.register_forward_hook(_note_norm)
     for module in model.modules():
         if isinstance(module, nn.MultiheadAttention):
             setattr(module, "forward", _PoolingGate(module))  # noqa: B010  (mypy: a method)
     return len(blocks)
+
+
+def _note_norm(module: nn.Module, inputs: Any, output: torch.Tensor) -> None:
+    run = _current.get()
+    if run is not None and run.records and run.normed is None:
+        run.normed = output
 
 
 def recorded_attention(

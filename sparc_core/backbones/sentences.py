@@ -81,6 +81,12 @@ class TransformersText:
         assert tokens is not None, "the first block saw no tokens"
         return Trunk(tokens, x)
 
+    @torch.no_grad()
+    def finish(self, trunk: Trunk, n_head_blocks: int) -> Float[torch.Tensor, "b d"]:
+        """Features from tokens, without gradients."""
+        with running(Pass(first_head_block(self.n_blocks, n_head_blocks), self.n_blocks, trunk.tokens)):
+            return self._read_out(self._run(trunk.inputs), trunk.inputs)[0]
+
     @torch.enable_grad()
     def head(self, trunk: Trunk, n_head_blocks: int) -> HeadOutput:
         """Features and the attention of the last blocks, with gradients."""
@@ -89,7 +95,7 @@ class TransformersText:
         with running(Pass(start, self.n_blocks, tokens, records=True)) as run:
             features, readout = self._read_out(self._run(trunk.inputs), trunk.inputs)
         assert len(run.attention) == n_head_blocks, "every block of a text model shows its attention"
-        return HeadOutput(features, run.attention, readout)
+        return HeadOutput(features, run.attention, readout, tokens, run.normed)
 
     def to(self, device: torch.device) -> Self:
         """Move the weights; returns itself."""

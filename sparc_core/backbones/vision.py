@@ -54,7 +54,7 @@ class TransformersImage:
         self.rows, self.columns = geometry.rows, geometry.columns
         self._options = _options(model, geometry)
         self.n_blocks = gate(model)
-        self.n_prefix = 0
+        self.n_prefix, self.drops_patches = 0, False
         self.d = self._look()
 
     def preprocess(self, inputs: Sequence[Image.Image]) -> Float[torch.Tensor, "b c h w"]:
@@ -73,7 +73,7 @@ class TransformersImage:
     @torch.no_grad()
     def features(self, x: Float[torch.Tensor, "b c h w"]) -> Float[torch.Tensor, "b d"]:
         """Features of preprocessed pictures, not normalised."""
-        return self._read_out(self._model(pixel_values=x, **self._options), None).features
+        return self._read_out(self._model(pixel_values=x, **self._options), Pass(0, 0), x).features
 
     @torch.no_grad()
     def trunk(self, x: Float[torch.Tensor, "b c h w"], n_head_blocks: int) -> Trunk:
@@ -84,6 +84,14 @@ class TransformersImage:
         assert tokens is not None, "the first block saw no tokens"
         return Trunk(tokens, shape_only(x))
 
+    @torch.no_grad()
+    def finish(self, trunk: Trunk, n_head_blocks: int) -> Float[torch.Tensor, "b d"]:
+        """Features from tokens, without gradients."""
+        start = first_head_block(self.n_blocks, n_head_blocks)
+        with running(Pass(start, self.n_blocks, trunk.tokens)) as run:
+            output = self._model(pixel_values=trunk.inputs, **self._options)
+        return self._read_out(output, run, trunk.tokens).features
+
     @torch.enable_grad()
     def head(self, trunk: Trunk, n_head_blocks: int) -> HeadOutput:
         """Features and the attention of the last blocks, with gradients."""
@@ -93,25 +101,25 @@ class TransformersImage:
             output = self._model(pixel_values=trunk.inputs, **self._options)
             if len(run.attention) != n_head_blocks:
                 raise InputError(f'backbone "{self.name}" does not show the attention of its blocks: use another')
-            return self._read_out(output, run)
+            return self._read_out(output, run, tokens)
 
     def to(self, device: torch.device) -> Self:
         """Move the weights; returns itself."""
         self._model.to(device)
         return self
 
-    def _read_out(self, output: Any, run: Pass | None) -> HeadOutput:
-        attention = [] if run is None else run.attention
+    def _read_out(self, output: Any, run: Pass, entered: torch.Tensor) -> HeadOutput:
         if self._feature == "pooled":
-            readout = output.pooler_output.new_zeros(0) if run is None or run.pooling is None else run.pooling
-            return HeadOutput(output.pooler_output, attention, readout)
+            readout = output.pooler_output.new_zeros(0) if run.pooling is None else run.pooling
+            return HeadOutput(output.pooler_output, run.attention, readout, entered, run.normed)
         tokens = output.last_hidden_state
         if self._feature == "mean":
             mask = torch.arange(tokens.shape[1], device=tokens.device) >= self.n_prefix
             readout = mean_readout(mask.expand(tokens.shape[:2]))
-            return HeadOutput(mean_output(readout, tokens), attention, readout)
+            return HeadOutput(mean_output(readout, tokens), run.attention, readout, entered, run.normed)
         readout = one_hot_readout(tokens, torch.zeros(len(tokens), dtype=torch.int64, device=tokens.device))
-        return HeadOutput(output.image_embeds if self._feature == "projected" else tokens[:, 0], attention, readout)
+        features = output.image_embeds if self._feature == "projected" else tokens[:, 0]
+        return HeadOutput(features, run.attention, readout, entered, run.normed)
 
     @torch.no_grad()
     def _look(self) -> int:
@@ -121,13 +129,23 @@ class TransformersImage:
             output = self._model(pixel_values=x, **self._options)
         tokens = run.entered
         n_prefix = -1 if tokens is None or tokens.ndim != 3 else tokens.shape[1] - self.rows * self.columns
-        if not self.n_blocks or n_prefix < (self._feature in ("cls", "projected")):
+        if tokens is None or not self.n_blocks or n_prefix < (self._feature in ("cls", "projected")):
             raise InputError(
                 f'backbone "{self.name}" is a {type(self._model).__name__}, which has no blocks over one token a patch '
                 "after a CLS token: use a vision transformer such as DINOv2, DINOv3, ViT, CLIP or SigLIP"
             )
         self.n_prefix = n_prefix
-        return int(self._read_out(output, None).features.shape[1])
+        self.drops_patches = self._runs_on(tokens[:, :-1], x)
+        return int(self._read_out(output, run, tokens).features.shape[1])
+
+    def _runs_on(self, tokens: torch.Tensor, x: torch.Tensor) -> bool:
+        """Whether a block takes these tokens; positions that are turned into the attention want all of a picture's."""
+        try:
+            with running(Pass(0, 1, tokens)):
+                self._model(pixel_values=x, **self._options)
+        except (RuntimeError, ValueError, IndexError):
+            return False
+        return True
 
 
 def _options(model: Any, geometry: Geometry) -> dict[str, bool]:

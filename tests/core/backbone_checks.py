@@ -30,6 +30,9 @@ def check_features(backbone: Any, x: torch.Tensor, expected: torch.Tensor) -> No
         assert not trunk.tokens.requires_grad
         out = backbone.head(trunk, n_head_blocks)
         torch.testing.assert_close(out.features.detach(), expected, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(backbone.finish(trunk, n_head_blocks), expected, rtol=1e-5, atol=1e-5)
+        assert out.tokens.requires_grad
+        assert (out.normed is None) == (n_head_blocks == 0)
         assert len(out.attention) == n_head_blocks
         for attention in [*out.attention, out.readout]:
             torch.testing.assert_close(attention.sum(-1), torch.ones(attention.shape[:-1]))

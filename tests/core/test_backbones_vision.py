@@ -148,7 +148,7 @@ def test_processors_saved_with_a_tokenizer_are_found(tmp_path: Path) -> None:
 
 
 def test_heatmaps_of_pooled_towers_add_up_to_their_score_and_differ_by_text(tmp_path: Path) -> None:
-    from sparc_core.attribution import caption_heatmaps
+    from sparc_core.attribution import CaptionMatch, Method, heatmaps, look_for
     from sparc_core.model import Sparc, SparcConfig
     from sparc_core.sparse import SparseCode
 
@@ -157,10 +157,10 @@ def test_heatmaps_of_pooled_towers_add_up_to_their_score_and_differ_by_text(tmp_
     torch.manual_seed(0)
     sparc = Sparc(SparcConfig({"siglip": backbone.d}, n_latents=12, k=2)).requires_grad_(False)
     sparc.autoencoder("siglip").encoder.copy_(torch.randn(12, backbone.d))
-    x, maps = backbone.preprocess(examples.pictures(2)), []
+    looks, maps = look_for(Method.glances, backbone, backbone.preprocess(examples.pictures(2))), []
     for latents in torch.arange(12).split(6):
         code = SparseCode(latents[None], torch.ones(1, 6))
-        out = caption_heatmaps(sparc, "siglip", backbone, code, x)
+        out = heatmaps(Method.glances, sparc, "siglip", backbone, looks, CaptionMatch(code))
         assert out.values.shape == (2, 2 * backbone.rows, 2 * backbone.columns)
         assert float(out.score.total.min()) > 0.1
         torch.testing.assert_close(out.values.sum((1, 2)), out.score.total)

@@ -1,7 +1,6 @@
 """Every route of the API answers its schema, and says true things of the bundle."""
 
 import io
-import json
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,6 @@ from PIL import Image
 
 from server import schemas
 from sparc_core.bundle import Bundle
-from tests.server.pictures import png
 
 
 @pytest.fixture(scope="module")
@@ -176,54 +174,6 @@ def test_the_service_sees_a_stored_picture_as_the_builder_saw_it(client: TestCli
         hit = client.post("/api/v1/retrieve", json=body).json()["hits"][0]
         assert hit["item_id"] == "s000005"
         assert hit["score"] == pytest.approx(1, abs=2e-3)
-
-
-def heatmap_lines(client: TestClient, body: dict[str, object]) -> list[dict[str, object]]:
-    answer = client.post("/api/v1/heatmaps", json=body)
-    assert answer.status_code == 200, answer.text
-    assert answer.headers["content-type"].startswith("application/x-ndjson")
-    return [json.loads(line) for line in answer.text.splitlines()]
-
-
-def test_heatmaps_stream_a_reading_pictures_and_an_end(client: TestClient) -> None:
-    first, *pictures, last = heatmap_lines(client, {"caption": "a blue balloon qzxv", "n_items": 3})
-    reading = schemas.CaptionReading.model_validate(first)
-    assert [(word.text, word.known) for word in reading.words] == [
-        ("a", True),
-        ("blue", True),
-        ("balloon", True),
-        ("qzxv", False),
-    ]
-    maps = [schemas.PictureHeatmaps.model_validate(picture) for picture in pictures]
-    assert [picture.item_id for picture in maps] == reading.item_ids
-    assert len(maps) == 3
-    done = schemas.HeatmapsDone.model_validate(last)
-    for stream in ("dino", "clip_img"):
-        values = [h.values for picture in maps for h in picture.heatmaps if h.stream == stream]
-        assert all(len(v) == 28 * 28 and min(v) >= 0 for v in values)
-        assert done.scale[stream] == max(max(v) for v in values)
-    for picture in maps:
-        for heatmap in picture.heatmaps:
-            shares = [part.share for part in heatmap.contributions]
-            assert sum(shares) == pytest.approx(1, abs=1e-5)
-            assert 0 < heatmap.score <= 1
-            products = [part.query_activation * part.target_activation for part in heatmap.contributions]
-            assert [product / sum(products) for product in products] == pytest.approx(shares, abs=1e-4)
-
-
-def test_heatmaps_over_an_upload_and_over_named_items(client: TestClient) -> None:
-    upload = client.post("/api/v1/uploads", files={"file": png()}).json()
-    assert (upload["width"], upload["height"]) == (40, 30)
-    lines = heatmap_lines(client, {"caption": "a sun", "upload_id": upload["upload_id"], "streams": ["dino"]})
-    assert [line.get("item_id") for line in lines] == [None, "upload", None]
-    lines = heatmap_lines(client, {"caption": "a sun", "item_ids": ["s000001", "s000000"]})
-    assert [line.get("item_id") for line in lines] == [None, "s000001", "s000000", None]
-
-
-def test_a_long_caption_says_how_many_words_were_not_read(client: TestClient) -> None:
-    first = heatmap_lines(client, {"caption": "a red car and " * 20, "n_items": 1})[0]
-    reading = schemas.CaptionReading.model_validate(first)
-    assert reading.words_cut == 80 - len(reading.words) > 0
 
 
 def test_answers_carry_security_headers_and_timing(client: TestClient) -> None:
