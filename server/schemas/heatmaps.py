@@ -107,15 +107,15 @@ class Verdict(StrEnum):
     clear = "clear"  # it finds what the score depends on, and random latents do not find it
     unspecific = "unspecific"  # it finds what the score depends on, and so do random latents: it marks what stands out
     weak = "weak"  # a little better than a random order of patches
-    chance = "chance"  # no better than a random order of patches
+    chance = "chance"  # no better than a random order of patches, or next to nothing to explain
 
 
 class Faithfulness(Wire):
     """How much to believe one heatmap.
 
-    Curves are scores, as shares of the whole picture's, after the share `shares[i]` of the patches, strongest first,
-    was taken away (deletion) or alone was shown (insertion). Areas under them are over shares 0 to 1. `chance_*` are
-    those of a heatmap of as many random latents; its curves are of the same score.
+    Curves are scores, as shares of the whole picture's and at most 3, after the share `shares[i]` of the patches,
+    strongest first, was taken away (deletion) or alone was shown (insertion). Areas under them are over shares 0 to 1.
+    `chance_*` are those of a heatmap of as many random latents; its curves are of the same score.
     """
 
     stream: str

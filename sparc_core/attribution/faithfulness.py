@@ -21,6 +21,9 @@ SHARES = (0.0, 0.1, 0.3, 0.6, 1.0)
 """Of the patches, from the strongest on."""
 
 
+_MOST = 3.0
+
+
 class Ends(NamedTuple):
     """Where all curves of a picture begin and end: the scores of the whole picture, and of none of its patches."""
 
@@ -29,7 +32,9 @@ class Ends(NamedTuple):
 
 
 class Curves(NamedTuple):
-    """Scores along `SHARES`, as shares of the whole picture's score: 1 is as good as whole; more is possible.
+    """Scores along `SHARES`, as shares of the whole picture's score: 1 is as good as whole, 3 is the most that counts.
+
+    What else a picture shows counts against a match, so that its best tenth alone often scores more than the whole.
 
     Attributes:
         deletion: Without so many of the strongest patches.
@@ -75,7 +80,7 @@ def curves(
     deletion = [ends.whole, *(_scores(backbone, embedded, order[:, n:], score) for n in counts), ends.empty]
     insertion = [ends.empty, *(_scores(backbone, embedded, order[:, :n], score) for n in counts), ends.whole]
     whole = ends.whole.clamp_min(1e-12)[:, None]
-    return Curves(torch.stack(deletion, 1) / whole, torch.stack(insertion, 1) / whole)
+    return Curves(*((torch.stack(scores, 1) / whole).clamp(0, _MOST) for scores in (deletion, insertion)))
 
 
 def _scores(

@@ -5,7 +5,7 @@ the kite fits the caption better than the other. A glance costs a fraction of a 
 patches around one place.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Float, Int64
@@ -16,15 +16,15 @@ from sparc_core.backbones.features import native_precision
 
 N_GLANCES = 4
 # In shares of the patch grid's side: how wide a glance is, how far apart two are, and how far its verdict reaches.
-_WIDTH, _APART, _REACH = 0.43, 0.25, 0.21
+_WIDTH, _APART, _REACH = 0.5, 0.2, 0.21
 # A place whose score is this share lower than the best one's counts 1/e of it.
-_TEMPERATURE = 0.2
+_TEMPERATURE = 0.12
 
 
 def weigh_places(
     backbone: ImageBackbone,
     values: Float[torch.Tensor, "b rows columns"],
-    embedded: Float[torch.Tensor, "b t d"],
+    looks: Sequence[Float[torch.Tensor, "b t d"]],
     score: Callable[[Float[torch.Tensor, "bn d"], int], Float[torch.Tensor, " bn"]],
 ) -> Float[torch.Tensor, "b rows2 columns2"]:
     """How much each place of a map deserves what it has, 0 to 1, on a grid twice as fine.
@@ -32,17 +32,20 @@ def weigh_places(
     Args:
         backbone: The tower; it must be one that `drops_patches`.
         values: The map, one value a patch.
-        embedded: Tokens of the pictures that enter the first block.
+        looks: Tokens that enter the first block, of the pictures and of the same moved by less than a patch; places
+            are scored in each, which evens out what the cuts between patches do.
         score: From features (not normalised) of b * n rows, n in a row of each picture, to scores.
     """
     places = _places(values, round(_APART * min(values.shape[1:])))
     patches = _around(places, round(_WIDTH * min(values.shape[1:])), *values.shape[1:])
-    with torch.no_grad(), native_precision(embedded.device):
-        features = backbone.finish(some_patches(backbone, embedded, patches), backbone.n_blocks)
+    with torch.no_grad(), native_precision(values.device):
+        seen = [backbone.finish(some_patches(backbone, tokens, patches), backbone.n_blocks) for tokens in looks]
     with torch.no_grad():
-        scores = score(features, N_GLANCES).view(len(values), N_GLANCES)
-    best = scores.max(1, keepdim=True).values.clamp_min(1e-12)
-    weights = torch.exp((scores / best - 1) / _TEMPERATURE)
+        scores = torch.stack([score(features, N_GLANCES) for features in seen]).mean(0).view(len(values), N_GLANCES)
+    best = scores.max(1, keepdim=True).values
+    weights = torch.exp((scores / best.clamp_min(1e-12) - 1) / _TEMPERATURE)
+    # Where no place fits at all, none is better than another.
+    weights = torch.where(best > 0, weights, 1.0)
     return (_shares(places, *values.shape[1:]) * weights[:, :, None, None]).sum(1)
 
 

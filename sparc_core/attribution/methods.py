@@ -85,7 +85,9 @@ def heatmaps(
     if shifted:
         values = values + moved(finer(shifted[0]), -1)
     if method is Method.glances and looks.embedded is not None and backbone.drops_patches:
-        values = values * weigh_places(backbone, whole, looks.embedded, Scorer(sparc, stream, target))
+        again = looks.shifted is not None and looks.n_head_blocks == backbone.n_blocks
+        glanced = [looks.embedded, looks.shifted] if again else [looks.embedded]
+        values = values * weigh_places(backbone, whole, glanced, Scorer(sparc, stream, target))
     return _sharing_out(values, score)
 
 

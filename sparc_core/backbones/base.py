@@ -3,7 +3,7 @@
 The trunk runs without gradients; the head keeps them, so that attribution costs only the blocks it asks for.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple, Protocol, Self, runtime_checkable
 
 import torch
@@ -80,6 +80,10 @@ class Backbone(Protocol):
 
     def finish(self, trunk: Trunk, n_head_blocks: int) -> Float[torch.Tensor, "b d"]:
         """Run the last `n_head_blocks` blocks without gradients: the same features as `head`'s."""
+        ...
+
+    def weights(self) -> Iterator[torch.Tensor]:
+        """The tensors that it has learnt, in a fixed order."""
         ...
 
     def to(self, device: torch.device) -> Self:

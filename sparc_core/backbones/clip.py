@@ -4,7 +4,7 @@ The blocks are run from open_clip's own modules; only the attention product is w
 `nn.MultiheadAttention` does not hand out probabilities that gradients flow through. `open_clip_models` loads them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple, Protocol, Self
 
 import torch
@@ -133,6 +133,10 @@ class ClipImage:
         features, readout = self._read_out(runs[-1].tokens if runs else tokens)
         return HeadOutput(features, [r.attention for r in runs], readout, tokens, runs[-1].normed if runs else None)
 
+    def weights(self) -> Iterator[torch.Tensor]:
+        """The tensors that it has learnt."""
+        return self._visual.parameters()
+
     def to(self, device: torch.device) -> Self:
         """Move the weights; returns itself."""
         self._visual.to(device)
@@ -218,6 +222,10 @@ class ClipText:
         features, positions = self._read_out(runs[-1].tokens if runs else tokens, trunk.inputs)
         readout = one_hot_readout(tokens, positions)
         return HeadOutput(features, [r.attention for r in runs], readout, tokens, runs[-1].normed if runs else None)
+
+    def weights(self) -> Iterator[torch.Tensor]:
+        """The tensors that it has learnt."""
+        return (p for n, p in self._clip.named_parameters() if not n.startswith("visual."))
 
     def to(self, device: torch.device) -> Self:
         """Move the weights; returns itself."""

@@ -4,7 +4,7 @@
 from.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal, Self
 
 import torch
@@ -96,6 +96,10 @@ class TransformersText:
             features, readout = self._read_out(self._run(trunk.inputs), trunk.inputs)
         assert len(run.attention) == n_head_blocks, "every block of a text model shows its attention"
         return HeadOutput(features, run.attention, readout, tokens, run.normed)
+
+    def weights(self) -> Iterator[torch.Tensor]:
+        """The tensors that it has learnt."""
+        return self._model.parameters()
 
     def to(self, device: torch.device) -> Self:
         """Move the weights; returns itself."""

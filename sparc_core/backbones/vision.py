@@ -4,7 +4,7 @@ DINOv2 (with registers), DINOv3, ViT, DeiT, I-JEPA, CLIP's and SigLIP's vision t
 and head; here is only which output is the feature, and which tokens it is read from.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal, Self
 
 import torch
@@ -102,6 +102,10 @@ class TransformersImage:
             if len(run.attention) != n_head_blocks:
                 raise InputError(f'backbone "{self.name}" does not show the attention of its blocks: use another')
             return self._read_out(output, run, tokens)
+
+    def weights(self) -> Iterator[torch.Tensor]:
+        """The tensors that it has learnt."""
+        return self._model.parameters()
 
     def to(self, device: torch.device) -> Self:
         """Move the weights; returns itself."""

@@ -36,9 +36,9 @@ def test_the_best_order_takes_all_away_first_and_the_worst_order_last(drops_patc
     expected = [1.0, 0.0, 0.0, 0.0, 0.0]
     torch.testing.assert_close(right.deletion[0], torch.tensor(expected), rtol=1e-2, atol=1e-3)
     shown = [0.0, *(ratio(10, 101 - 100 * (1 - s) if drops_patches else 101.0) / whole for s in SHARES[1:])]
-    torch.testing.assert_close(right.insertion[0], torch.tensor(shown), rtol=1e-2, atol=1e-3)
+    torch.testing.assert_close(right.insertion[0], torch.tensor(shown).clamp(max=3), rtol=1e-2, atol=1e-3)
     kept = [ratio(10, n) / whole for n in n_tokens[:-1]]
-    torch.testing.assert_close(wrong.deletion[0], torch.tensor([*kept, 0.0]), rtol=1e-2, atol=1e-3)
+    torch.testing.assert_close(wrong.deletion[0], torch.tensor([*kept, 0.0]).clamp(max=3), rtol=1e-2, atol=1e-3)
     torch.testing.assert_close(wrong.insertion[0], torch.tensor([0.0, 0.0, 0.0, 0.0, 1.0]), rtol=1e-2, atol=1e-3)
 
 
