@@ -78,7 +78,8 @@ class Heatmap(Wire):
     """One stream's attribution over one picture on an even grid over `window`, row by row from the upper left.
 
     `values` are at least 0 and add up to the score; for colours, divide by a scale shared by the pictures shown
-    together. Shares of `contributions` add up to 1. `layers` counts the last blocks that were read.
+    together. Shares of `contributions` add up to 1. `words` are shares of a caption's match too, one for each word
+    that was read: what the match loses without it, of all such losses. `layers` counts the last blocks that were read.
     """
 
     stream: str
@@ -89,6 +90,9 @@ class Heatmap(Wire):
     score: float
     layers: int
     contributions: list[Contribution]
+    words: list[float] | None = (
+        None  # each read word's share of a caption's match: what is lost without it; adds up to 1
+    )
     note: str | None = None  # why the map is empty, where it is
 
 

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 
 from server.schemas import HeatmapRequest, HeatmapTarget
+from server.services.text import WordsLeftOut, leave_words_out
 from server.services.towers import Reading, Towers, as_query
 from sparc_core.attribution import CaptionMatch, CodeSum, CrossModal, LatentSum, Similarity, Target
 from sparc_core.errors import InputError, NotFoundError
@@ -17,9 +18,10 @@ class Wanted(NamedTuple):
     """What is looked for: the caption as it was read (None for latents alone), and the latents with their weights."""
 
     reading: Reading | None
-    stream: str  # the text stream that read it, or ""
+    left_out: WordsLeftOut
     query: QueryCode
     target: HeatmapTarget
+    stream: str  # the text stream that read the caption, or ""
 
 
 class Targets:
@@ -39,7 +41,8 @@ class Targets:
         latents = self._checked(request.latents)
         if request.caption is None:
             assert latents is not None, "the request has a caption or latents"
-            return Wanted(None, "", query_code(latents.numpy(), torch.ones(len(latents)).numpy()), request.target)
+            query = query_code(latents.numpy(), torch.ones(len(latents)).numpy())
+            return Wanted(None, WordsLeftOut([], None), query, request.target, "")
         streams = self._towers.live_streams("text")
         if not streams:
             raise InputError("this bundle has no text stream with a backbone to read the caption with")
@@ -53,7 +56,8 @@ class Targets:
             raise InputError("the caption activates no latent: say it in other words")
         if latents is not None:
             query = _narrowed(query, latents)
-        return Wanted(reading, streams[-1], query, request.target)
+        left_out = leave_words_out(self._towers, streams[-1], reading)
+        return Wanted(reading, left_out, query, request.target, streams[-1])
 
     def target(self, wanted: Wanted, stream: str) -> Target:
         """What one image stream's heatmaps explain.

@@ -16,6 +16,7 @@ from server.schemas import (
     Contribution,
     Heatmap,
     HeatmapRequest,
+    HeatmapTarget,
     LatentActivation,
     PictureHeatmaps,
     PictureTrust,
@@ -26,7 +27,7 @@ from server.services.items import Items
 from server.services.latents import Latents
 from server.services.look_cache import LookCache, Subject
 from server.services.retrieval import Retriever
-from server.services.text import shade_words
+from server.services.text import match_by_word, shade_words
 from server.services.towers import Towers
 from server.services.trust import Trust
 from server.uploads import UploadStore
@@ -152,7 +153,7 @@ class Heatmaps:
     def _reading(
         self, request: HeatmapRequest, wanted: Wanted, item_ids: list[str], streams: list[str]
     ) -> CaptionReading:
-        words = [] if wanted.reading is None else shade_words(self._towers, wanted.stream, wanted.reading)
+        words = [] if wanted.reading is None else shade_words(self._towers, wanted.reading, wanted.left_out)
         n_words = 0 if wanted.reading is None else len(wanted.reading.words)
         return CaptionReading(
             words=words,
@@ -171,7 +172,7 @@ class Heatmaps:
         values, totals = maps.values.cpu(), maps.score.total.cpu().tolist()
         backbone = self._towers.image(stream)
         dead = all(not self._bundle.postings(stream).n_items_of(int(latent)) for latent in plan.wanted.query.latents)
-        contributions = self._contributions(plan, maps)
+        contributions, words = self._contributions(plan, maps), self._words(plan, stream, maps)
         return [
             Heatmap(
                 stream=stream,
@@ -182,10 +183,18 @@ class Heatmaps:
                 score=totals[i],
                 layers=layers,
                 contributions=contributions[i],
+                words=words[i],
                 note=self._note(plan, stream, dead, empty=float(values[i].max()) <= 0),
             )
             for i in range(len(sizes))
         ]
+
+    def _words(self, plan: Plan, stream: str, maps: Maps) -> list[list[float] | None]:
+        matched = plan.wanted.reading is not None and plan.wanted.target is HeatmapTarget.match
+        if not matched or plan.request.latents is not None:
+            return [None] * len(maps.values)
+        logits = self._towers.sparc.logits(stream, maps.features)
+        return [*match_by_word(plan.wanted.left_out, maps.score.total, logits).tolist()]
 
     def _note(self, plan: Plan, stream: str, dead: bool, empty: bool) -> str | None:
         if dead:

@@ -7,7 +7,7 @@ import numpy as np
 
 from server.schemas import Contribution, Hit, Retrieval, RetrieveRequest, Word
 from server.services.latents import Latents
-from server.services.text import shade_words
+from server.services.text import leave_words_out, shade_words
 from server.services.towers import Towers, as_query
 from server.uploads import UploadStore
 from sparc_core.bundle import Bundle
@@ -57,7 +57,11 @@ class Retriever:
         """The query's code, its shaded words if it is a text, and its own row if it is an item."""
         if request.text is not None:
             reading = self._towers.read(source, request.text)
-            return as_query(reading.code), shade_words(self._towers, source, reading), None
+            return (
+                as_query(reading.code),
+                shade_words(self._towers, reading, leave_words_out(self._towers, source, reading)),
+                None,
+            )
         if request.upload_id is not None:
             return self._towers.look(source, self._uploads.get(request.upload_id)), None, None
         assert request.item_id is not None, "the schema demands one of the three"

@@ -29,6 +29,7 @@ class Heatmaps(NamedTuple):
 
     values: Float[torch.Tensor, "b rows columns"]
     score: Score
+    features: Float[torch.Tensor, "b d"]  # of the pictures, at unit norm
 
 
 def look_for(
@@ -76,11 +77,12 @@ def heatmaps(
     Returns:
         On a grid of patches, or of half patches where the method blends them; scores of the unmoved pictures.
     """
+    n = len(looks.whole)
     views = looks.whole if looks.shifted is None else torch.cat([looks.whole, looks.shifted])
-    patches, score = patch_values(method, sparc, stream, backbone, views, looks.n_head_blocks, target, len(looks.whole))
+    patches, score, features = patch_values(method, sparc, stream, backbone, views, looks.n_head_blocks, target, n)
     if not method.blends:
-        return _sharing_out(patches, score)
-    whole, *shifted = blur(patches.clamp(min=0)).split(len(looks.whole))
+        return _sharing_out(patches, score, features)
+    whole, *shifted = blur(patches.clamp(min=0)).split(n)
     values = finer(whole)
     if shifted:
         values = values + moved(finer(shifted[0]), -1)
@@ -88,7 +90,7 @@ def heatmaps(
         again = looks.shifted is not None and looks.n_head_blocks == backbone.n_blocks
         glanced = [looks.embedded, looks.shifted] if again else [looks.embedded]
         values = values * weigh_places(backbone, whole, glanced, Scorer(sparc, stream, target))
-    return _sharing_out(values, score)
+    return _sharing_out(values, score, features)
 
 
 def patch_values(
@@ -100,8 +102,8 @@ def patch_values(
     n_head_blocks: int,
     target: Target,
     n_pictures: int,
-) -> tuple[Float[torch.Tensor, "vb rows columns"], Score]:
-    """A method's own values before anything is blended, and the scores of the first `n_pictures` rows.
+) -> Heatmaps:
+    """A method's own values before anything is blended, and the scores and features of the first `n_pictures` rows.
 
     `views` are one or several looks at the same pictures, all pictures of a look together.
     """
@@ -121,7 +123,8 @@ def patch_values(
     else:
         raise InputError(f'Grad-CAM looks at the last block\'s first norm, and "{backbone.name}" has none: use another')
     own = Score(*(part.detach() for part in scores[0]))
-    return tokens.view(len(views), backbone.rows, backbone.columns), own
+    values = tokens.view(len(views), backbone.rows, backbone.columns)
+    return Heatmaps(values, own, features.detach()[:n_pictures])
 
 
 class Scorer:
@@ -140,6 +143,8 @@ class Scorer:
         return torch.stack(scores, 1).flatten()
 
 
-def _sharing_out(values: Float[torch.Tensor, "b rows columns"], score: Score) -> Heatmaps:
+def _sharing_out(
+    values: Float[torch.Tensor, "b rows columns"], score: Score, features: Float[torch.Tensor, "b d"]
+) -> Heatmaps:
     scale = score.total.abs() / values.flatten(1).sum(1).clamp_min(1e-20)
-    return Heatmaps(values * scale[:, None, None], score)
+    return Heatmaps(values * scale[:, None, None], score, features)

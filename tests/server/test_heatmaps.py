@@ -71,6 +71,23 @@ def test_values_and_contributions_add_up_to_the_score(client: TestClient) -> Non
             assert [product / sum(products) for product in products] == pytest.approx(shares, abs=1e-4)
 
 
+def test_shares_of_words_add_up_and_are_what_is_lost_without_them(client: TestClient) -> None:
+    best = pictures(client, caption="a red car in the snow", n_items=1)[0]
+    asked: dict[str, Any] = {"item_ids": [best.item_id], "streams": ["clip_img"]}
+    whole = pictures(client, caption="a red car in the snow", **asked)[0].heatmaps[0]
+    assert whole.words is not None
+    assert sum(whole.words) == pytest.approx(1, abs=1e-5)
+    words = "a red car in the snow".split()
+    scores = []
+    for left_out in range(len(words)):
+        text = " ".join(word for i, word in enumerate(words) if i != left_out)
+        scores.append(pictures(client, caption=text, **asked)[0].heatmaps[0].score)
+    losses = np.maximum(whole.score - np.array(scores), 0)
+    assert whole.words == pytest.approx((losses / losses.sum()).tolist(), abs=0.03)
+    alone = pictures(client, caption="a red car", **asked, latents=[whole.contributions[0].latent])
+    assert alone[0].heatmaps[0].words is None
+
+
 def test_scores_of_single_latents_add_up_to_the_score_of_the_caption(client: TestClient) -> None:
     best = pictures(client, caption="a red car", n_items=1)[0]
     asked = {"caption": "a red car", "item_ids": [best.item_id], "streams": ["dino"]}
