@@ -40,10 +40,12 @@ test: setup
 	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not ray"
 	$(BIN)/python -m pytest -m ray # alone: a Ray cluster on a busy machine takes minutes to start
 
-bench: build ## every measurement of docs/benchmarks.md but recipes, about forty minutes; QUICK=--quick for a taste
+bench: build ## every measurement of docs/benchmarks.md but recipes, about an hour; QUICK=--quick for a taste
 	$(BIN)/python -m benchmarks.drawing $(QUICK)
 	$(BIN)/python -m benchmarks.towers $(QUICK)
 	$(BIN)/python -m benchmarks.heatmaps --bundle $(BUNDLE) $(QUICK)
+	$(BIN)/python -m benchmarks.segmentation --bundle $(BUNDLE) $(QUICK)
+	$(BIN)/python -m benchmarks.trust --bundle $(BUNDLE) $(QUICK)
 	$(BIN)/python -m benchmarks.pages --bundle $(BUNDLE) $(QUICK)
 	$(BIN)/python -m benchmarks.build $(QUICK)
 	$(BIN)/python -m benchmarks.train_step $(QUICK)

@@ -105,7 +105,7 @@ def main(
 ) -> None:
     """Judge heatmaps by masks."""
     models = models_of(Bundle.open(bundle))
-    n = 16 if quick else 600
+    n = 16 if quick else 400
     if corpus is not None:
         cases = list(islice(of_corpus(read_config(corpus).corpus), 30 if quick else None))
         rows = compare(models, cases, f"{len(cases)} cases of {corpus.name}")
@@ -114,7 +114,7 @@ def main(
     cases = [*crowded(CROWDED_SEED, n), *same_colour(SAME_COLOUR_SEED, n)]
     rows = compare(models, cases, f"{n} crowded scenes, {n} scenes of two objects in one colour")
     covered = float(np.mean([case.mask.mean() for case in cases if case.other is None]))
-    watched = [*crowded(WATCHED_SEED, n // 2), *same_colour(WATCHED_SEED, n // 2)]
+    watched = [*crowded(WATCHED_SEED, n // 4), *same_colour(WATCHED_SEED, n // 4)]
     by_depth(models, watched)
     chance = {"pointing_chance": Figure("pointing game by chance", covered)}
     report("heatmaps", headline(rows, list(models.images)) | chance | sanity(models, watched[: 8 if quick else 100]))
