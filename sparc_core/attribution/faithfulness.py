@@ -90,7 +90,8 @@ def _scores(
     score: Scorer,
 ) -> Float[torch.Tensor, " b"]:
     """Scores of pictures of which only some patches are shown, the same number of each."""
-    if backbone.drops_patches:
+    # A tower without prefix tokens has nothing left when all patches are gone.
+    if backbone.drops_patches and kept.shape[1] + backbone.n_prefix > 0:
         trunk = some_patches(backbone, embedded, kept[:, None])
     else:
         stays = torch.zeros(embedded.shape[:2], dtype=torch.bool, device=embedded.device)

@@ -127,10 +127,10 @@ class TransformersImage:
 
     @torch.no_grad()
     def _look(self) -> int:
-        """Find the prefix tokens and the width of the features, on a blank picture that goes through one block."""
-        x = torch.zeros(1, 3, self.geometry.height, self.geometry.width)
-        with running(Pass(0, 1)) as run:
-            output = self._model(pixel_values=x, **self._options)
+        """Find the prefix tokens and the width of the features, on a picture of stripes that goes through one block."""
+        height, width = self.geometry.height, self.geometry.width
+        x = torch.linspace(-1, 1, height * width).view(1, 1, height, width).expand(1, 3, height, width)
+        run, output = self._first_block(x, None)
         tokens = run.entered
         n_prefix = -1 if tokens is None or tokens.ndim != 3 else tokens.shape[1] - self.rows * self.columns
         if tokens is None or not self.n_blocks or n_prefix < (self._feature in ("cls", "projected")):
@@ -139,17 +139,28 @@ class TransformersImage:
                 "after a CLS token: use a vision transformer such as DINOv2, DINOv3, ViT, CLIP or SigLIP"
             )
         self.n_prefix = n_prefix
-        self.drops_patches = self._runs_on(tokens[:, :-1], x)
+        self.drops_patches = self._takes_any(tokens, x)
         return int(self._read_out(output, run, tokens).features.shape[1])
 
-    def _runs_on(self, tokens: torch.Tensor, x: torch.Tensor) -> bool:
-        """Whether a block takes these tokens; positions that are turned into the attention want all of a picture's."""
+    def _takes_any(self, tokens: torch.Tensor, x: torch.Tensor) -> bool:
+        """Whether a block takes patches in any order and number.
+
+        Where positions are turned into the attention (DINOv3, BEiT), a patch means what its place in the row says.
+        """
+        order = torch.arange(tokens.shape[1])
+        order[self.n_prefix :] = order[self.n_prefix :].flip(0)
         try:
-            with running(Pass(0, 1, tokens)):
-                self._model(pixel_values=x, **self._options)
+            straight, turned = (self._first_block(x, row)[0].left for row in (tokens, tokens[:, order]))
+            self._first_block(x, tokens[:, :-1])
         except (RuntimeError, ValueError, IndexError):
             return False
-        return True
+        assert straight is not None, "a block ran"
+        assert turned is not None, "a block ran"
+        return torch.allclose(straight[:, order], turned, rtol=1e-3, atol=1e-4)
+
+    def _first_block(self, x: torch.Tensor, tokens: torch.Tensor | None) -> tuple[Pass, Any]:
+        with running(Pass(0, 1, tokens)) as run:
+            return run, self._model(pixel_values=x, **self._options)
 
 
 def _options(model: Any, geometry: Geometry) -> dict[str, bool]:

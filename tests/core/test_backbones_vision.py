@@ -168,3 +168,38 @@ def test_heatmaps_of_pooled_towers_add_up_to_their_score_and_differ_by_text(tmp_
     spread = maps[0].std() / maps[0].mean()
     assert float((maps[0] - maps[1]).abs().mean() / maps[0].mean()) > 0.05
     assert float(spread) > 0.1
+
+
+@pytest.mark.parametrize(
+    ("model_type", "drops"),
+    [
+        ("dinov2_with_registers", True),
+        ("vit", True),
+        ("clip_vision_model", True),
+        ("siglip_vision_model", True),
+        ("dinov3_vit", False),
+        ("beit", False),
+    ],
+)
+def test_towers_say_whether_they_take_some_of_the_patches_and_all_have_heatmaps(
+    tmp_path: Path, model_type: str, drops: bool
+) -> None:
+    """Positions that are turned into the attention (DINOv3, BEiT) want all patches; others take any of them."""
+    from sparc_core.attribution import LatentSum, Method, heatmaps, look_for
+    from sparc_core.attribution.faithfulness import curves, ends
+    from sparc_core.attribution.methods import Scorer
+    from sparc_core.model import Sparc, SparcConfig
+
+    examples.save_vision(tmp_path, model_type)
+    backbone = load_image(f"transformers:{tmp_path}")
+    assert backbone.drops_patches == drops
+    torch.manual_seed(0)
+    sparc = Sparc(SparcConfig({"eye": backbone.d}, n_latents=8, k=2)).requires_grad_(False)
+    target = LatentSum(torch.arange(8), torch.ones(8))
+    looks = look_for(Method.glances, backbone, backbone.preprocess(examples.pictures(2)))
+    maps = heatmaps(Method.glances, sparc, "eye", backbone, looks, target)
+    torch.testing.assert_close(maps.values.sum((1, 2)), maps.score.total, rtol=1e-3, atol=1e-4)
+    assert looks.embedded is not None
+    score = Scorer(sparc, "eye", target)
+    measured = curves(backbone, looks.embedded, maps.values, score, ends(backbone, looks.embedded, score))
+    torch.testing.assert_close(measured.deletion[:, 0], torch.ones(2), rtol=1e-4, atol=1e-4)
