@@ -16,6 +16,8 @@ from index_build.segmentation.cases import Case
 from index_build.segmentation.methods import Models, Named, read, values
 from sparc_core.backbones import ImageBackbone
 
+_BATCH = 16
+
 
 @contextmanager
 def shuffled(backbone: ImageBackbone, seed: int) -> Iterator[None]:
@@ -37,10 +39,17 @@ def shuffled(backbone: ImageBackbone, seed: int) -> Iterator[None]:
 
 def agreement(models: Models, method: Named, cases: Sequence[Case], seed: int = 0) -> Float[np.ndarray, " n"]:
     """Rank correlation, case by case, of a method's heatmaps with those of the shuffled tower; 0 where one is flat."""
-    backbone = models.images[method.stream]
-    x, question = backbone.preprocess([case.picture for case in cases]), read(models, [case.text for case in cases])
-    own = values(models, method, x, question, None)
-    with shuffled(backbone, seed):
-        other = values(models, method, x, question, None)
-    pairs = zip(own.flatten(1).numpy(), other.flatten(1).numpy(), strict=True)
+    own = _maps(models, method, cases)
+    with shuffled(models.images[method.stream], seed):
+        other = _maps(models, method, cases)
+    pairs = zip(own, other, strict=True)
     return np.array([0.0 if min(np.ptp(a), np.ptp(b)) == 0 else spearmanr(a, b).statistic for a, b in pairs])
+
+
+def _maps(models: Models, method: Named, cases: Sequence[Case]) -> Float[np.ndarray, "n cells"]:
+    backbone, made = models.images[method.stream], []
+    for start in range(0, len(cases), _BATCH):
+        batch = cases[start : start + _BATCH]
+        x, question = backbone.preprocess([case.picture for case in batch]), read(models, [case.text for case in batch])
+        made.append(values(models, method, x, question, None).flatten(1))
+    return torch.cat(made).numpy()

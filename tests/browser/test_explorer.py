@@ -1,23 +1,14 @@
 """The explorer in a real browser: what a visitor does, with the mouse, with keys alone, and on a narrow screen."""
 
-import io
 import re
 from typing import Any
 
 import pytest
-from PIL import Image
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
-ALL_MAPS = 2 * 12
 LONG_WORD = 400 * "w"
-PATHS = ["/", "/latents/3", "/caption?q=a+cat", f"/caption?q={LONG_WORD}", "/retrieve?q=a+cat", "/items/s000001"]
-
-
-def picture() -> bytes:
-    out = io.BytesIO()
-    Image.linear_gradient("L").convert("RGB").resize((300, 200)).save(out, "PNG")
-    return out.getvalue()
+PATHS = ["/", "/latents/3", "/caption?q=a+cat", f"/caption?q=a+cat+{LONG_WORD}", "/retrieve?q=a+cat", "/items/s000001"]
 
 
 def await_answer(page: Any, text: str) -> None:
@@ -74,47 +65,6 @@ def test_histograms_stay_without_plotly(chromium: Any, address: str) -> None:
     page.locator("#histograms").scroll_into_view_if_needed()
     page.wait_for_timeout(500)
     assert page.locator("#histograms svg rect").count() > 3
-    context.close()
-
-
-def test_a_caption_shows_two_heatmaps_a_picture_and_a_newer_caption_wins(page: Any) -> None:
-    page.goto("/caption")
-    page.fill("#q", "a cat in the snow")
-    page.keyboard.press("Enter")
-    page.wait_for_selector("#pictures canvas")
-    page.fill("#q", "a red balloon qzxv")
-    page.keyboard.press("Enter")
-    await_answer(page, "12 pictures in")
-    assert page.locator("#pictures canvas").count() == ALL_MAPS
-    words = [word.inner_text().split("\n")[0] for word in page.locator(".words > *").all()]
-    assert words == ["a", "red", "balloon", "qzxv"]
-    assert "unknown word" in page.locator(".words > *").last.inner_text()
-    painted = page.evaluate(
-        "[...document.querySelectorAll('#pictures canvas')].filter(c => new Set(c.getContext('2d')"
-        ".getImageData(0, 0, c.width, c.height).data).size > 20).length"
-    )
-    assert painted >= ALL_MAPS // 2, "most heatmaps have something to show"
-    page.go_back()
-    await_answer(page, "12 pictures in")
-    assert page.input_value("#q") == "a cat in the snow"
-
-
-def test_heatmaps_over_an_uploaded_picture_and_a_text_file_refused_in_place(page: Any) -> None:
-    page.goto("/caption?q=a+sun")
-    await_answer(page, "12 pictures in")
-    page.set_input_files("#file", {"name": "mine.png", "mimeType": "image/png", "buffer": picture()})
-    await_answer(page, "1 picture in")
-    assert page.locator("#pictures canvas").count() == 2
-    assert "upload=" in page.url
-
-
-def test_a_text_file_as_picture_is_refused_in_place(chromium: Any, address: str) -> None:
-    context = chromium.new_context(base_url=address)
-    page = context.new_page()
-    page.goto("/caption")
-    page.set_input_files("#file", {"name": "x.txt", "mimeType": "text/plain", "buffer": b"hello"})
-    page.wait_for_selector("[role=alert]", timeout=30_000)
-    assert "not a picture" in page.inner_text("[role=alert]")
     context.close()
 
 

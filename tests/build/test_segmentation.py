@@ -1,6 +1,7 @@
 """Judging heatmaps: measures against references and pycocotools, cases against their corpora, shuffled weights."""
 
 import random
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -131,6 +132,17 @@ def test_coco_cases_join_the_things_of_a_class() -> None:
     for case in cases[:20]:
         assert case.mask.shape == (case.picture.height, case.picture.width)
         assert case.mask.any()
+
+
+@pytest.mark.skipif(not COCO.exists(), reason="real COCO files (../shared/data) are not here")
+def test_photographs_of_any_shape_are_judged(models: Models) -> None:
+    settings = CocoSettings(images="val2017", instance_annotations="annotations/instances_val2017.json")
+    cases = list(islice(of_corpus(open_corpus(settings, COCO)), 6))
+    assert len({case.picture.size for case in cases}) > 1
+    for row in judge(models, ours(models, SHORT, Method.glances), cases, None, lambda: 0.0).values():
+        assert 0 <= row.pointing <= 1
+        assert 0 < row.iou < 1
+        assert np.isnan(row.right), "nothing to mistake it for"
 
 
 def test_every_method_is_judged_and_the_order_of_cases_does_not_matter(models: Models) -> None:

@@ -1,173 +1,204 @@
-// The caption page: asks for heatmaps and shows each picture as it arrives. The address holds caption, item and upload.
+// The caption page: asks for heatmaps and shows each picture as it arrives. The address holds the view (parts/view.js).
 import * as api from "../api.js";
-import { imageHref, itemHref, streamIndex, streamTitle } from "../bundle.js";
 import { el, isPlainClick } from "../dom.js";
-import { count, significant, timing } from "../format.js";
+import { count, timing } from "../format.js";
+import { Answer } from "../parts/answer.js";
 import { codeList, ranksOf } from "../parts/bar.js";
-import { heatStrip } from "../parts/colormap.js";
+import { keptDisplay, setDisplay } from "../parts/controls.js";
 import { acceptPictures, sendPicture, sentPicture } from "../parts/drop.js";
-import { drawHeatmap, fillPicture, pictureFigure } from "../parts/heatmap.js";
+import { markIsolated, offerIsolation, showIsolation } from "../parts/isolation.js";
+import { namesOf, showMethod } from "../parts/method.js";
+import { showSubject, withoutSubject } from "../parts/subject.js";
+import { addressOf, currentView, isolates, requestFor, subjectOf } from "../parts/view.js";
 import { readWords } from "../parts/words.js";
 import { announce, isAbort, troubleBox } from "../status.js";
 
 const find = (id) => document.getElementById(id);
-const [form, subject, trouble, reading, viewer, legends, pictures] = ["query", "subject", "trouble", "reading", "viewer", "legends", "pictures"].map(find);
+const [form, method, subject, trouble, reading, isolation] = ["query", "method", "subject", "trouble", "reading", "isolation"].map(find);
+const places = { pictures: find("pictures"), viewer: find("viewer"), legends: find("legends") };
+const { pictures, viewer } = places;
 
 let request = new AbortController();
-let shown = emptyAnswer();
+let answer = new Answer(places, currentView(), null);
+// The last caption that was shown whole: its pictures stay while one latent or another method looks at them.
+let whole = { subject: "", ids: null, code: [] };
+let drawing = 0;
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  go({ ...state(), q: form.elements.q.value.trim() });
+  look(form.elements.q.value.trim());
 });
 find("examples").addEventListener("click", (event) => {
   const example = event.target.closest("a.chip");
   if (!example || !isPlainClick(event)) return;
   event.preventDefault();
-  go({ ...state(), q: example.textContent });
+  look(example.textContent);
 });
 subject.addEventListener("click", (event) => {
-  if (!event.target.closest("[href^='/caption']") || !isPlainClick(event)) return;
+  if (!event.target.closest("[data-leave]") || !isPlainClick(event)) return;
   event.preventDefault();
-  go({ q: state().q, item: "", upload: "" });
+  go(withoutSubject(currentView()));
+});
+method.addEventListener("change", ({ target: { name, value } }) => go({ ...currentView(), [name]: value }));
+for (const place of [reading, pictures, isolation]) {
+  place.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-isolate]");
+    if (button) isolate(button.dataset.isolate);
+  });
+}
+pictures.addEventListener("click", (event) => {
+  const item = event.target.closest("[data-save]")?.dataset.save;
+  if (item) save(item);
 });
 viewer.addEventListener("submit", (event) => event.preventDefault());
-viewer.elements.opacity.addEventListener("input", showOpacity);
-viewer.elements.patches.addEventListener("change", () => redraw());
+viewer.addEventListener("input", () => {
+  cancelAnimationFrame(drawing);
+  drawing = requestAnimationFrame(() => answer.display());
+});
+viewer.addEventListener("change", () => history.replaceState(history.state, "", addressOf({ ...currentView(), ...keptDisplay(viewer) })));
+// Captured, so that a hint or a dialog that Escape closes is still open here.
+document.addEventListener("keydown", ({ key, target }) => {
+  if (key === "Escape" && !isolation.hidden && !target.matches("select") && !document.querySelector("dialog[open], .hint[open]")) isolate("");
+}, true);
 acceptPictures(find("drop"), useFile);
 addEventListener("popstate", run);
-showOpacity();
 run();
 
-function state() {
-  const given = new URLSearchParams(location.search);
-  return { q: given.get("q") ?? "", item: given.get("item") ?? "", upload: given.get("upload") ?? "" };
+/** Looks for another caption in the same way. */
+function look(q) {
+  go({ ...currentView(), q, latent: "" });
 }
 
-function go(wanted) {
-  const filled = new URLSearchParams(Object.entries(wanted).filter(([, value]) => value));
-  const address = `${location.pathname}${filled.size ? `?${filled}` : ""}`;
-  if (address !== location.pathname + location.search) history.pushState(null, "", address);
+/** Shows one latent alone; the whole caption for "" or the latent that is alone already. */
+function isolate(latent) {
+  const view = currentView();
+  go({ ...view, latent: latent === view.latent ? "" : latent });
+}
+
+function go(view) {
+  const address = addressOf(view);
+  // The ids stay with the address, so that a reload shows the same pictures.
+  if (address !== location.pathname + location.search) history.pushState({ ids: keptIds(view) }, "", address);
   run();
 }
 
+function keptIds(view) {
+  return subjectOf(view) === whole.subject ? whole.ids : null;
+}
+
 async function useFile(file) {
-  const signal = restart();
+  const view = { ...withoutSubject(currentView()), q: form.elements.q.value.trim() };
+  const signal = restart(view);
   announce(`Sending ${file.name}`, { busy: true });
   try {
-    const upload = await sendPicture(file, signal);
-    go({ q: form.elements.q.value.trim(), item: "", upload });
+    go({ ...view, upload: await sendPicture(file, signal) });
   } catch (error) {
     if (!isAbort(error)) fail(error, () => useFile(file));
   }
 }
 
-/** Answers the state in the address; whatever was under way is given up. */
+/** Answers the view in the address; whatever was under way is given up. */
 async function run() {
-  const wanted = state();
-  if (wanted.upload && !sentPicture(wanted.upload)) {
-    history.replaceState(null, "", `${location.pathname}${wanted.q ? `?q=${encodeURIComponent(wanted.q)}` : ""}`);
-    wanted.upload = "";
+  let view = currentView();
+  if (view.upload && !sentPicture(view.upload)) {
+    view = withoutSubject(view);
+    history.replaceState(null, "", addressOf(view));
   }
-  const signal = restart();
-  form.elements.q.value = wanted.q;
-  showSubject(wanted);
-  document.title = `${wanted.q ? `“${wanted.q}”` : "Caption"} · SPARC Explorer`;
-  if (!wanted.q) return announce(wanted.item || wanted.upload ? "Write a caption to look for in this picture." : "");
+  const signal = restart(view);
+  form.elements.q.value = view.q;
+  showMethod(method, view);
+  setDisplay(viewer, view);
+  showSubject(subject, view);
+  showAlone(view, whole.code);
+  document.title = `${view.q ? `“${view.q}”` : "Caption"} · SPARC Explorer`;
+  if (!view.q) return announce(view.item || view.upload ? "Write a caption to look for in this picture." : "");
   find("primer")?.remove();
   announce("Reading the caption", { busy: true });
   try {
-    for await (const line of api.heatmaps(requestFor(wanted), signal)) {
+    for await (const line of api.heatmaps(requestFor(view, keptIds(view) ?? history.state?.ids ?? null), signal)) {
       if (signal.aborted) return;
-      take(line, wanted);
+      take(line, view);
     }
   } catch (error) {
     if (!signal.aborted && !isAbort(error)) fail(error, run);
   }
 }
 
-function requestFor({ q, item, upload }) {
-  if (upload) return { caption: q, upload_id: upload };
-  return item ? { caption: q, item_ids: [item] } : { caption: q };
-}
-
-function restart() {
+/** Begins anew. Pictures of the same subject stay until their successors come, so that the page keeps its place. */
+function restart(view) {
   request.abort();
   request = new AbortController();
-  shown = emptyAnswer();
+  answer = new Answer(places, view, view.upload ? sentPicture(view.upload) : null);
   trouble.replaceChildren();
-  pictures.replaceChildren();
-  reading.hidden = viewer.hidden = true;
+  if (pictures.dataset.subject === subjectOf(view)) pictures.setAttribute("aria-busy", "true");
+  else clear();
   return request.signal;
 }
 
-function emptyAnswer() {
-  return { panes: [], figures: new Map(), scale: {}, ranks: new Map(), expected: 0, arrived: 0 };
+function clear() {
+  pictures.replaceChildren();
+  pictures.removeAttribute("aria-busy");
+  delete pictures.dataset.subject;
+  reading.hidden = viewer.hidden = true;
 }
 
 function fail(error, retry) {
   announce("");
-  for (const frame of pictures.querySelectorAll("[data-waiting]")) frame.removeAttribute("data-waiting");
+  if (answer.expected) answer.end();
+  else clear(); // what is on the page answers something else
   trouble.replaceChildren(troubleBox(error, retry));
 }
 
-function take(line, wanted) {
-  if (line.kind === "caption") return takeReading(line, wanted);
-  if (line.kind === "picture") return takePicture(line);
-  Object.assign(shown.scale, line.scale);
-  redraw();
-  return announce(`${count(shown.arrived, "picture")} in ${timing(line.milliseconds)}`);
-}
-
-function takeReading({ words, words_cut: cut, code, item_ids: ids, streams }, { upload }) {
-  shown.ranks = ranksOf(code.map((entry) => entry.latent));
-  shown.expected = ids.length;
-  const nothing = el("p", { class: "reading__note" }, "No latent is active for this caption, so there is nothing to look for.");
-  reading.replaceChildren(...readWords(words, cut), code.length ? codeList(code, shown.ranks) : nothing);
-  reading.hidden = viewer.hidden = false;
-  legends.replaceChildren(...streams.map(legend));
-  if (ids.length === 1) legends.append(el("span", { class: "faint" }, "A lone picture sets its own scale: even a faint match looks bright."));
-  for (const id of ids) shown.figures.set(id, pictureFigure(id, streams, upload ? sentPicture(upload) : null));
-  pictures.classList.toggle("pictures--one", ids.length === 1);
-  pictures.replaceChildren(...shown.figures.values());
-}
-
-function takePicture(picture) {
-  shown.arrived += 1;
-  const added = fillPicture(shown.figures.get(picture.item_id), picture, shown.ranks);
-  shown.panes.push(...added);
-  let grown = false;
-  for (const { heatmap } of added) {
-    const largest = Math.max(...heatmap.values, 0);
-    if (largest <= (shown.scale[heatmap.stream] ?? 0)) continue;
-    shown.scale[heatmap.stream] = largest;
-    grown = true;
+function take(line, view) {
+  if (line.kind === "caption") return takeReading(line, view);
+  if (line.kind === "trust") return answer.believe(line);
+  if (line.kind === "done") {
+    answer.end(line.scale);
+    return announce(`${count(answer.arrived, "picture")} in ${timing(line.milliseconds)}`);
   }
-  redraw(grown ? shown.panes : added);
-  announce(`${shown.arrived} of ${count(shown.expected, "picture")}`, { busy: true });
+  answer.add(line);
+  const { arrived, expected } = answer;
+  const now = arrived < expected ? `${arrived} of ${count(expected, "picture")}` : `${count(arrived, "picture")}; checking how far to believe them`;
+  return announce(now, { busy: true });
 }
 
-function redraw(panes = shown.panes) {
-  const patches = viewer.elements.patches.checked;
-  for (const { canvas, heatmap } of panes) drawHeatmap(canvas, heatmap, shown.scale[heatmap.stream] ?? 0, patches);
-  for (const place of legends.querySelectorAll("[data-scale]")) place.textContent = significant(shown.scale[place.dataset.scale] ?? 0);
+function takeReading({ words, words_cut: cut, code: read, item_ids: ids, streams }, view) {
+  const code = view.latent && keptIds(view) ? whole.code : read;
+  if (!view.latent) whole = { subject: subjectOf(view), ids, code };
+  const ranks = ranksOf(code.map((entry) => entry.latent));
+  showReading(words, cut, code, ranks, view);
+  showAlone(view, code);
+  answer.begin(ids, streams, ranks);
 }
 
-function legend(stream) {
-  return el("div", { class: "legend", data: { stream: streamIndex(stream) } },
-    el("span", { class: "stream-name" }, streamTitle(stream)), el("span", {}, "0"), heatStrip(),
-    el("span", { class: "number", data: { scale: stream } }, "–"));
+/** Shows how the caption was read; left alone where it is there already, so that a focused button stays so. */
+function showReading(words, cut, code, ranks, view) {
+  const about = JSON.stringify([words, code, isolates(view)]);
+  reading.hidden = false;
+  if (reading.dataset.about === about) return;
+  reading.dataset.about = about;
+  const nothing = el("p", { class: "reading__note" }, "No latent is active for this caption, so there is nothing to look for.");
+  reading.replaceChildren(...readWords(words, cut), code.length ? codeList(code, ranks) : nothing);
+  if (isolates(view)) offerIsolation(reading, view.latent);
 }
 
-function showOpacity() {
-  pictures.style.setProperty("--opacity", viewer.elements.opacity.value / 100);
+/** Says which latent is shown alone. Focus moves on where the button that has it goes. */
+function showAlone({ latent }, code) {
+  const focused = document.activeElement;
+  const leaving = isolation.contains(focused) || (pictures.contains(focused) && focused.matches("[data-isolate]"));
+  const before = isolation.dataset.latent ?? "";
+  showIsolation(isolation, latent, code);
+  markIsolated(reading, latent);
+  if (!leaving) return;
+  const next = latent ? isolation.querySelector("button") : reading.querySelector(`button[data-isolate="${CSS.escape(before)}"]`);
+  next?.focus({ preventScroll: true });
 }
 
-function showSubject({ q, item, upload }) {
-  subject.replaceChildren();
-  if (!item && !upload) return;
-  const picture = el("img", { src: upload ? sentPicture(upload).address : imageHref(item, 112), alt: "", width: 112, height: 112 });
-  const name = upload ? "your picture" : el("a", { href: itemHref(item) }, item);
-  const leave = el("a", { href: `/caption${q ? `?q=${encodeURIComponent(q)}` : ""}` }, "Look at the best matches instead");
-  subject.append(el("div", { class: "subject__picture" }, picture), el("p", { class: "subject__text" }, "Looking at ", name, " only. ", leave));
+async function save(itemId) {
+  const alone = isolation.hidden ? "" : isolation.querySelector("b").textContent;
+  try {
+    await answer.save(itemId, alone, namesOf(method).slice(0, 2).join(" · "));
+  } catch {
+    announce("The file could not be made: the picture did not load.");
+  }
 }

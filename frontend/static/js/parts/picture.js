@@ -1,0 +1,106 @@
+// One picture with its heatmaps: a pane per stream, its score taken apart, and whether to believe it.
+import { imageHref, itemHref, streamIndex, streamTitle } from "../bundle.js";
+import { el } from "../dom.js";
+import { decimal, percent, significant } from "../format.js";
+import { shares } from "./bar.js";
+import { offerIsolation } from "./isolation.js";
+import { evidencePlace, startTrust } from "./trust.js";
+
+const NAMED_SHARES = 2;
+const ratios = new Map(); // address -> width / height, so that a picture shown again takes its shape at once
+
+/**
+ * A picture whose heatmaps are still to come.
+ * @param {string} itemId
+ * @param {string[]} streams
+ * @param {{address: string, ratio: number} | null} sent an upload's picture; null for an item of the corpus
+ * @returns {HTMLLIElement}
+ */
+export function pictureFigure(itemId, streams, sent = null) {
+  const name = sent === null ? el("a", { href: itemHref(itemId), class: "caption" }, itemId) : el("span", { class: "caption" }, "your picture");
+  const save = el("button", { class: "button button--small", type: "button", hidden: true, title: "Download this picture with its heatmaps", data: { save: itemId } }, "Save PNG");
+  return el("li", { class: "picture" },
+    el("figure", {},
+      el("div", { class: "panes", style: `--n:${streams.length}` }, streams.map((stream) => emptyPane(stream, itemId, sent))),
+      el("figcaption", { class: "picture__caption" }, name),
+      el("div", { class: "picture__more" }, evidencePlace(), save)));
+}
+
+/** A figure's pane of a stream. */
+export function paneOf(figure, stream) {
+  return figure.querySelector(`.pane[data-name="${CSS.escape(stream)}"]`);
+}
+
+/**
+ * Puts a picture's heatmaps into its figure.
+ * @param {HTMLElement} figure from pictureFigure
+ * @param {object} picture schemas.PictureHeatmaps
+ * @param {Map<number, number>} ranks see ranksOf
+ * @param {string | null} isolated the latent that is shown alone, "" for none; null where that cannot be asked for
+ * @returns {{pane: HTMLElement, canvas: HTMLCanvasElement, heatmap: object}[]} to draw with drawHeatmap, again whenever the scale changes
+ */
+export function fillPicture(figure, picture, ranks, isolated) {
+  const link = figure.querySelector("figcaption a");
+  if (link && picture.caption) link.textContent = picture.caption;
+  figure.querySelector("[data-save]").hidden = false;
+  return picture.heatmaps.map((heatmap) => {
+    const pane = paneOf(figure, heatmap.stream);
+    const frame = pane.querySelector(".pane__frame");
+    const canvas = el("canvas", { class: "fade-in", role: "img", "aria-label": `${streamTitle(heatmap.stream)} heatmap, score ${decimal(heatmap.score)}` });
+    placeOver(canvas, heatmap.window);
+    frame.append(canvas);
+    frame.removeAttribute("data-waiting");
+    frame.querySelector("img").alt = picture.caption ?? "your picture";
+    pane.querySelector(".number").textContent = `score ${decimal(heatmap.score)}`;
+    const parts = pane.querySelector(".pane__parts");
+    if (heatmap.note) parts.append(el("p", { class: "pane__note" }, heatmap.note));
+    else startTrust(pane);
+    if (heatmap.contributions.length) parts.append(...shares(heatmap.contributions, ranks, NAMED_SHARES));
+    else if (!heatmap.note) parts.append(el("p", { class: "pane__note" }, "Features compared as they are, without latents"));
+    if (isolated !== null) offerIsolation(parts, isolated);
+    addReadout(frame, canvas, heatmap);
+    return { pane, canvas, heatmap };
+  });
+}
+
+function emptyPane(stream, itemId, sent) {
+  const img = el("img", { src: sent?.address ?? imageHref(itemId, 224), alt: "", width: 224, height: 224, decoding: "async" });
+  return el("div", { class: "pane", data: { stream: streamIndex(stream), name: stream } },
+    takeShape(el("div", { class: "pane__frame", style: `--ratio:${sent?.ratio ?? 1}`, "data-waiting": true }, img), img),
+    el("div", { class: "pane__score" }, el("span", { class: "stream-name" }, streamTitle(stream)), el("span", { class: "number" })),
+    el("div", { class: "pane__parts" }),
+    el("p", { class: "trust" }));
+}
+
+/** Lays a canvas over the part of the frame that its heatmap is of: towers that crop see the middle only. */
+function placeOver(canvas, { left, top, right, bottom }) {
+  canvas.style.left = `${100 * left}%`;
+  canvas.style.top = `${100 * top}%`;
+  canvas.style.width = `${100 * (right - left)}%`;
+  canvas.style.height = `${100 * (bottom - top)}%`;
+}
+
+/** Gives a frame the shape of its picture once that is known. */
+function takeShape(frame, img) {
+  const show = () => frame.style.setProperty("--ratio", ratios.get(img.src));
+  if (ratios.has(img.src)) show();
+  else img.addEventListener("load", () => show(ratios.set(img.src, img.naturalWidth / img.naturalHeight)), { once: true });
+  return frame;
+}
+
+/** Shows the value of the patch under the pointer, and how much of the score that is. */
+function addReadout(frame, canvas, { rows, columns, values }) {
+  const sum = values.reduce((total, value) => total + value, 0);
+  const readout = el("span", { class: "pane__readout", hidden: true, "aria-hidden": "true" });
+  frame.append(readout);
+  frame.addEventListener("pointermove", (event) => {
+    const box = canvas.getBoundingClientRect();
+    const column = Math.floor(((event.clientX - box.left) / box.width) * columns);
+    const row = Math.floor(((event.clientY - box.top) / box.height) * rows);
+    const inside = row >= 0 && row < rows && column >= 0 && column < columns;
+    const value = inside ? values[row * columns + column] : undefined;
+    readout.hidden = value === undefined;
+    if (value !== undefined) readout.textContent = sum > 0 ? `${significant(value)}, ${percent(value / sum)} of the score` : significant(value);
+  });
+  frame.addEventListener("pointerleave", () => (readout.hidden = true));
+}
