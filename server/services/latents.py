@@ -150,7 +150,8 @@ class Latents:
         if sort is LatentSort.id:
             return np.arange(len(latents))
         if sort is LatentSort.density:
-            keys = np.mean([self._table.density[stream] for stream in self._streams], axis=0)
+            # in float64, as the number that is shown: float32 would order near ties differently
+            keys = np.mean([self._table.density[stream].astype(np.float64) for stream in self._streams], axis=0)
         else:
             keys = self._table.alignment if sort is LatentSort.alignment else self._table.purity
         return np.argsort(-np.nan_to_num(keys[latents], nan=-1), kind="stable")

@@ -68,25 +68,27 @@ class _Gated(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:  # type: ignore[override]
         x, activated = ctx.saved_tensors
-        gate = torch.where(x.abs() < 1e-6, 0.5, activated / x)
-        return gradient * gate, None
+        # At 0, where 0 / 0 is no number, these gates are half open; `where` would take three times as long.
+        return (activated / x).nan_to_num_(nan=0.5).mul_(gradient), None
 
 
 class _Scaled(torch.autograd.Function):
-    """A layer norm (without weight and bias) whose scale is a constant: its gradient only takes out the mean."""
+    """A layer norm, in float32, whose scale is a constant: its gradient only takes out the mean."""
 
     @staticmethod
-    def forward(ctx: Any, x: torch.Tensor, eps: float) -> torch.Tensor:  # type: ignore[override]
+    def forward(  # type: ignore[override]
+        ctx: Any, x: torch.Tensor, weight: torch.Tensor | None, bias: torch.Tensor | None, eps: float
+    ) -> torch.Tensor:
         with torch.autocast(x.device.type, enabled=False):
-            x = x.float()
-            inverse = torch.rsqrt(x.var(-1, unbiased=False, keepdim=True) + eps)
-            ctx.save_for_backward(inverse)
-            return (x - x.mean(-1, keepdim=True)) * inverse
+            scaled, _, inverse = torch.native_layer_norm(x.float(), x.shape[-1:], weight, bias, eps)
+        ctx.save_for_backward(inverse, weight)
+        return scaled
 
     @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:  # type: ignore[override]
-        (inverse,) = ctx.saved_tensors
-        return (gradient - gradient.mean(-1, keepdim=True)) * inverse, None
+    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:  # type: ignore[override]
+        inverse, weight = ctx.saved_tensors
+        weighted = gradient if weight is None else gradient * weight
+        return (weighted - weighted.mean(-1, keepdim=True)).mul_(inverse), None, None, None
 
 
 def _layer_norm(
@@ -99,6 +101,4 @@ def _layer_norm(
     """`torch.nn.functional.layer_norm` over the last dimension, with its parameter names."""
     if len(normalized_shape) != 1:
         return F.layer_norm(input, normalized_shape, weight, bias, eps)
-    scaled = _Scaled.apply(input, eps).to(input.dtype)
-    scaled = scaled if weight is None else scaled * weight
-    return scaled if bias is None else scaled + bias
+    return _Scaled.apply(input, weight, bias, eps)

@@ -23,6 +23,7 @@ from sparc_core.backbones.base import (
     one_hot_readout,
     shape_only,
 )
+from sparc_core.backbones.kernels import attention_output
 from sparc_core.backbones.pictures import PictureInput
 
 Mask = Float[torch.Tensor, "t t"] | None
@@ -54,9 +55,17 @@ def attend(
 
 
 def _projected(attention: nn.MultiheadAttention, x: Float[torch.Tensor, "b t d"]) -> tuple[torch.Tensor, ...]:
-    b, t, _ = x.shape
-    qkv = F.linear(x, attention.in_proj_weight, attention.in_proj_bias)
-    return tuple(qkv.view(b, t, 3, attention.num_heads, -1).permute(2, 0, 3, 1, 4))
+    """Queries, keys and values, [b h t c].
+
+    Values apart from the others: where attention is a constant, the way back passes through them alone.
+    """
+
+    def part(start: int, stop: int) -> torch.Tensor:
+        rows = slice(start * x.shape[2], stop * x.shape[2])
+        projected = F.linear(x, attention.in_proj_weight[rows], attention.in_proj_bias[rows])
+        return projected.view(*x.shape[:2], stop - start, attention.num_heads, -1).permute(2, 0, 3, 1, 4)
+
+    return (*part(0, 2), *part(2, 3))
 
 
 class _BlockRun(NamedTuple):
@@ -81,10 +90,11 @@ def _run_blocks(blocks: Sequence[Any], tokens: Float[torch.Tensor, "b t d"], mas
     return runs
 
 
-def _run_block_fused(block: Any, x: Float[torch.Tensor, "b t d"]) -> Float[torch.Tensor, "b t d"]:
-    """A block whose attention one kernel computes, which a GPU does several times as fast."""
-    fused = F.scaled_dot_product_attention(*_projected(block.attn, block.ln_1(x)))
-    x = x + block.ls_1(block.attn.out_proj(fused.transpose(1, 2).flatten(2)))
+def _run_block_fused(block: Any, x: Float[torch.Tensor, "b t d"], mask: Mask = None) -> Float[torch.Tensor, "b t d"]:
+    """The same without probabilities. Not block(x): in bfloat16 on a CPU, MultiheadAttention copies its weights."""
+    q, k, v = _projected(block.attn, block.ln_1(x))
+    attended = attention_output(q, k, v, mask)
+    x = x + block.ls_1(block.attn.out_proj(attended.transpose(1, 2).flatten(2)))
     return x + block.ls_2(block.mlp(block.ln_2(x)))
 
 
@@ -144,8 +154,7 @@ class ClipImage:
 
     def _run(self, tokens: Float[torch.Tensor, "b t d"], start: int, stop: int) -> Float[torch.Tensor, "b t d"]:
         for block in self._blocks[start:stop]:
-            # not block(tokens): in bfloat16 on a CPU, MultiheadAttention costs a quarter of a second a call
-            tokens = _run_block_fused(block, tokens) if tokens.is_cuda else _run_block(block, tokens, None).tokens
+            tokens = _run_block_fused(block, tokens)
         return tokens
 
     def _read_out(self, x: Float[torch.Tensor, "b t d"]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -202,7 +211,7 @@ class ClipText:
             length = int(self._positions(x).max()) + 1
         tokens = self._tower.token_embedding(x[:, :length]) + self._tower.positional_embedding[:length]
         for block in self._blocks[: first_head_block(self.n_blocks, n_head_blocks)]:
-            tokens = block(tokens, attn_mask=self._mask(length))
+            tokens = _run_block_fused(block, tokens, self._mask(length))
         return Trunk(tokens, x[:, :length])
 
     @torch.no_grad()
@@ -210,7 +219,7 @@ class ClipText:
         """Features from tokens, without gradients."""
         tokens = trunk.tokens
         for block in self._blocks[first_head_block(self.n_blocks, n_head_blocks) :]:
-            tokens = block(tokens, attn_mask=self._mask(tokens.shape[1]))
+            tokens = _run_block_fused(block, tokens, self._mask(tokens.shape[1]))
         return self._read_out(tokens, trunk.inputs)[0]
 
     @torch.enable_grad()

@@ -20,6 +20,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import nn
 
+from sparc_core.backbones.kernels import one_kernel
+
 RECORDED = "sparc_recorded"
 """Our name among transformers' attention implementations: sdpa, but recorded where a pass asks for it."""
 
@@ -169,7 +171,9 @@ def recorded_attention(
     from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
     run = _current.get()
-    if run is None or not run.records:
+    records = run is not None and run.records
+    # Fewer heads of keys than of queries: what sdpa makes of them is its own business.
+    if not records and (one_kernel(query) or key.shape[1] != query.shape[1]):
         kwargs |= {"scaling": scaling, "is_causal": is_causal, "position_bias": position_bias}
         return sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
     scores = query @ key.transpose(-1, -2) * (query.shape[-1] ** -0.5 if scaling is None else scaling)
@@ -182,7 +186,8 @@ def recorded_attention(
         added = attention_mask.dtype != torch.bool
         scores = scores + attention_mask if added else scores.masked_fill(~attention_mask, float("-inf"))
     probabilities = scores.softmax(-1)
-    run.attention.append(probabilities)
+    if run is not None and records:
+        run.attention.append(probabilities)
     return (probabilities.to(value.dtype) @ value).transpose(1, 2).contiguous(), None
 
 
