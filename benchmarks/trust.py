@@ -51,7 +51,7 @@ def main(
     quick: Annotated[bool, typer.Option(help="Fewer items.")] = False,
 ) -> None:
     """Count verdicts."""
-    n = 30 if quick else 300
+    n = 20 if quick else 120
     explorer = Explorer(Settings(bundle=bundle))
     counts = asyncio.run(count(explorer, n))
     explorer.close()

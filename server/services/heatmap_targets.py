@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Int64
 
 from server.schemas import HeatmapRequest, HeatmapTarget
 from server.services.text import WordsLeftOut, leave_words_out
@@ -94,7 +94,7 @@ class Targets:
             return LatentSum(chosen, weights)
         return CaptionMatch(SparseCode(chosen[None], weights[None]))
 
-    def _checked(self, latents: list[int] | None) -> Float[torch.Tensor, " m"] | None:
+    def _checked(self, latents: list[int] | None) -> Int64[torch.Tensor, " m"] | None:
         if latents is None:
             return None
         n_latents = self._towers.sparc.config.n_latents
