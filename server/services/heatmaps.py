@@ -28,7 +28,7 @@ from server.services.latents import Latents
 from server.services.look_cache import LookCache, Subject
 from server.services.retrieval import Retriever
 from server.services.text import match_by_word, shade_words
-from server.services.towers import Towers
+from server.services.towers import Towers, as_query
 from server.services.trust import Trust
 from server.uploads import UploadStore
 from sparc_core.attribution import Heatmaps as Maps
@@ -229,7 +229,9 @@ class Heatmaps:
             for item_id in request.item_ids:
                 self._bundle.items.row_of(item_id)
             return list(dict.fromkeys(request.item_ids))
-        scores = np.mean([self._retriever.scores(wanted.query, stream) for stream in streams], axis=0)
+        # One latent of a caption is looked for in the caption's pictures.
+        query = wanted.query if wanted.reading is None else as_query(wanted.reading.code)
+        scores = np.mean([self._retriever.scores(query, stream) for stream in streams], axis=0)
         return [item.item_id for item in self._bundle.items.take(strongest(scores, request.n_items).rows)]
 
     def _subject(self, request: HeatmapRequest, item_id: str) -> Subject:

@@ -101,6 +101,12 @@ def test_scores_of_single_latents_add_up_to_the_score_of_the_caption(client: Tes
     assert maps.std(0).max() > 0, "each latent has a map of its own"
 
 
+def test_one_latent_of_a_caption_is_looked_for_in_the_captions_pictures(client: TestClient) -> None:
+    whole = schemas.CaptionReading.model_validate(lines(client, caption="a red car", n_items=4)[0])
+    part = lines(client, caption="a red car", n_items=4, latents=[whole.code[-1].latent])[0]
+    assert part["item_ids"] == whole.item_ids
+
+
 def test_latents_alone_are_looked_for_without_a_caption(client: TestClient, bundle: Bundle) -> None:
     latent = max(range(64), key=lambda n: bundle.postings("dino").n_items_of(n))
     first, *found = lines(client, latents=[latent], n_items=2)
