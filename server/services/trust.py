@@ -13,7 +13,7 @@ from sparc_core.attribution.methods import Scorer
 # pictures of one object under a random order of patches, 95 in 100 have less than the second.
 _FAITHFUL, _CHANCE = 0.5, 0.35
 _SPECIFIC = 0.1
-# A match of a caption (a cosine) below this is next to nothing: of things that are there, 95 in 100 have more.
+# A match of a caption (a cosine) below this is next to nothing: of things named with their colour, 95 in 100 have more.
 _FAINT = 0.1
 
 
