@@ -14,6 +14,7 @@ import ray.data
 import ray.train
 from ray._private.log import PlainRayHandler
 from ray.data import DataContext
+from ray.util import client as ray_client
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from index_build.ray_engine.errors import unwrapped
@@ -59,13 +60,31 @@ def _connect(address: str | None) -> None:
     if address != "auto":
         _require_listener(address)
     try:
-        ray.init(address, **quiet)
+        _join(address, quiet)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError, OSError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise InputError(
-            f"there is no Ray cluster to join at {address} ({reason}): run on a node of it and start it with "
+            f"there is no Ray cluster to join at {address} ({_reason(error)}): run on a node of it and start it with "
             '"ray start --head", or leave the address out to use this machine'
         ) from None
+
+
+def _join(address: str, quiet: dict[str, Any]) -> None:
+    """Join; a cluster that could not start this client's server in time (Ray waits 30 s) is asked once more."""
+    for last in (False, True):
+        try:
+            ray.init(address, **quiet)
+            return
+        except Exception as error:
+            ray_client.ray.disconnect()  # a client that failed to connect would have every later ray.init go through it
+            if last or not isinstance(error, ConnectionAbortedError):
+                raise
+            _log.info("asking the cluster again: %s", _reason(error))
+
+
+def _reason(error: BaseException) -> str:
+    """One line: of a server's traceback the last, which names the error."""
+    lines = str(error).strip().splitlines()
+    return lines[-1].strip() if lines else type(error).__name__
 
 
 def _require_listener(address: str) -> None:

@@ -46,6 +46,28 @@ def test_without_ray_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.slow
+def test_a_client_that_the_cluster_fails_is_tried_again_and_leaves_no_trace(
+    nodes: TwoNodes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def fail(*_: object) -> None:
+        asked.append(1)
+        raise ConnectionAbortedError("Initialization failure from server:\nTraceback\nRuntimeError: no time")
+
+    with monkeypatch.context() as failing:
+        failing.setattr("ray.util.client.worker.Worker._server_init", fail)
+        with (
+            pytest.raises(InputError, match=r"no Ray cluster to join at .* \(RuntimeError: no time\)"),
+            connected(Settings(nodes.client_address), tmp_path),
+        ):
+            pytest.fail("connected though the server failed")
+    assert len(asked) == 2
+    with connected(Settings(nodes.address), tmp_path):
+        pass  # not through the client that failed
+
+
+@pytest.mark.slow
 def test_a_builder_outside_the_cluster_goes_through_ray_client(nodes: TwoNodes, tmp_path: Path) -> None:
     expected, reports = tmp_path / "expected", Reports()
     LocalEngine().extract(load_fake, text_shards(expected, 2, "fake:text"), Reports())
