@@ -47,10 +47,12 @@ bench: build ## every measurement of docs/benchmarks.md but recipes, about an ho
 	$(BIN)/python -m benchmarks.segmentation --bundle $(BUNDLE) $(QUICK)
 	$(BIN)/python -m benchmarks.trust --bundle $(BUNDLE) $(QUICK)
 	$(BIN)/python -m benchmarks.pages --bundle $(BUNDLE) $(QUICK)
+	$(BIN)/python -m benchmarks.serve $(QUICK)
 	$(BIN)/python -m benchmarks.build $(QUICK)
 	$(BIN)/python -m benchmarks.train_step $(QUICK)
 	$(BIN)/python -m benchmarks.extract $(QUICK)
 	$(BIN)/python -m benchmarks.index_scale $(QUICK)
+	$(BIN)/python -m benchmarks.vectors $(QUICK)
 
 docs: build ## the screenshots of the README
 	$(BIN)/python -m docs.screenshots --bundle $(BUNDLE)

@@ -271,11 +271,11 @@ def service(bundle_path: Path, repeats: int) -> dict[str, Figure]:
     """Seconds from a new caption to its first picture and to all twelve, both towers, through the service's code."""
     import asyncio
 
-    from server.explorer import Explorer
+    from server.app import open_all
     from server.schemas import HeatmapRequest
     from server.settings import Settings
 
-    explorer = Explorer(Settings(bundle=bundle_path))
+    resources, explorer = open_all(Settings(bundle=bundle_path))
     firsts, totals = [], []
 
     async def ask(caption: str) -> None:
@@ -293,7 +293,7 @@ def service(bundle_path: Path, repeats: int) -> dict[str, Figure]:
             await ask(f"{article(OBJECTS[i % len(OBJECTS)].nouns[0])} next to a red balloon")
 
     asyncio.run(all_captions())
-    explorer.close()
+    resources.close()
     what = "caption -> heatmaps of {}, both towers of the storybook"
     return {
         "first_s": Figure(what.format("the first picture"), float(np.median(firsts)), "<= 0.5 s", "s"),

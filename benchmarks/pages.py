@@ -4,15 +4,8 @@ Starts the real server on a free port, waits until it is ready, and asks for pag
 server's own, from its Server-Timing header; what a client waits is beside them.
 """
 
-import os
 import random
-import signal
-import socket
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -21,31 +14,7 @@ import numpy as np
 import typer
 
 from benchmarks.report import Figure, report
-
-START_LIMIT_S = 120
-
-
-@contextmanager
-def serving(bundle: Path) -> Iterator[tuple[str, float]]:
-    """A server over the bundle: its address, and the seconds from its start until it was ready."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    address, begun = f"http://127.0.0.1:{port}", time.perf_counter()
-    command = [sys.executable, "-m", "server.cli", "--bundle", str(bundle), "--port", str(port)]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    try:
-        while time.perf_counter() - begun < START_LIMIT_S:
-            assert process.poll() is None, "the server ended: is the bundle there?"
-            try:
-                if httpx.get(f"{address}/readyz").status_code == 200:
-                    break
-            except httpx.TransportError:
-                time.sleep(0.1)
-        yield address, time.perf_counter() - begun
-    finally:
-        os.kill(process.pid, signal.SIGTERM)
-        process.wait(timeout=30)
+from benchmarks.serving import serving
 
 
 def times(client: httpx.Client, paths: list[str]) -> tuple[float, float]:
@@ -56,8 +25,13 @@ def times(client: httpx.Client, paths: list[str]) -> tuple[float, float]:
         answer = client.get(path, headers={"accept": "text/html"})
         waited.append(1000 * (time.perf_counter() - begun))
         answer.raise_for_status()
-        server.append(float(answer.headers["server-timing"].partition("dur=")[2]))
+        server.append(total_milliseconds(answer.headers["server-timing"]))
     return float(np.median(server)), float(np.median(waited))
+
+
+def total_milliseconds(server_timing: str) -> float:
+    """The total of a Server-Timing header; steps stand before it."""
+    return float(server_timing.rpartition("total;dur=")[2])
 
 
 def main(
@@ -66,7 +40,7 @@ def main(
 ) -> None:
     """Start time, page times, and retrieval."""
     n = 20 if quick else 100
-    with serving(bundle) as (address, start_s), httpx.Client(base_url=address, timeout=30) as client:
+    with serving(bundle) as server, httpx.Client(base_url=server.address, timeout=30) as client:
         info = client.get("/api/v1/info").json()
         rng = random.Random(0)
         latents = [f"/latents/{rng.randrange(info['n_latents'])}" for _ in range(n)]
@@ -78,12 +52,13 @@ def main(
         retrieval = []
         for i in range(n):
             begun = time.perf_counter()
-            client.post("/api/v1/retrieve", json={"text": f"a red car and {i} cats in the snow"}).raise_for_status()
+            body = {"query": [{"text": f"a red car and {i} cats in the snow"}]}
+            client.post("/api/v1/retrieve", json=body).raise_for_status()
             retrieval.append(1000 * (time.perf_counter() - begun))
     report(
         f"pages over {info['n_items']} items, {info['n_latents']} latents",
         {
-            "start_s": Figure("start of the server until ready", start_s, "<= 15 s", "s"),
+            "start_s": Figure("start of the server until ready", server.start_s, "<= 15 s", "s"),
             "gallery_ms": Figure("gallery page, server time (median)", gallery_ms, "<= 200 ms", "ms"),
             "latent_ms": Figure("latent page, server time (median)", latent_ms, "<= 200 ms", "ms"),
             "gallery_client_ms": Figure("gallery page, as a client waits", gallery_client_ms, "", "ms"),

@@ -17,6 +17,7 @@ from rich.table import Table
 from benchmarks.report import Figure, report
 from index_build.storybook.captions import article
 from index_build.storybook.world import OBJECTS
+from server.app import open_all
 from server.explorer import Explorer
 from server.schemas import HeatmapRequest, Verdict
 from server.settings import Settings
@@ -52,9 +53,9 @@ def main(
 ) -> None:
     """Count verdicts."""
     n = 20 if quick else 120
-    explorer = Explorer(Settings(bundle=bundle))
+    resources, explorer = open_all(Settings(bundle=bundle))
     counts = asyncio.run(count(explorer, n))
-    explorer.close()
+    resources.close()
     table, figures = Table(title=f"verdicts on {n} items"), {}
     for column in ("stream", "object", *(verdict.value for verdict in Verdict)):
         table.add_column(column)

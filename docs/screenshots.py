@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from playwright.sync_api import Page, sync_playwright
 
-from benchmarks.pages import serving
+from benchmarks.serving import serving
 
 IMAGES_PATH = Path(__file__).parent / "images"
 FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking".split()
@@ -28,17 +28,17 @@ def main(bundle: Annotated[Path, typer.Option(help="The demo bundle.")] = Path("
     if chromium is None:
         raise typer.BadParameter("no Chromium found: apt-get install chromium")
     IMAGES_PATH.mkdir(exist_ok=True)
-    with serving(bundle) as (address, _), sync_playwright() as playwright:
+    with serving(bundle) as server, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        light = browser.new_page(base_url=address, viewport=WIDE)
+        light = browser.new_page(base_url=server.address, viewport=WIDE)
         take(light, "gallery", "/?sort=purity", "#latents li")
         frog = light.locator("#latents h2 a").first.get_attribute("href") or "/latents/0"
         take(light, "latent", frog, "#histograms")
         take(light, "caption", "/caption?q=a+penguin+and+a+fire+engine", "#status:has-text('pictures in')")
         take(light, "retrieve", "/retrieve?q=a+red+balloon+at+night", "#status:has-text('hits in')")
-        dark = browser.new_page(base_url=address, viewport=WIDE, color_scheme="dark")
+        dark = browser.new_page(base_url=server.address, viewport=WIDE, color_scheme="dark")
         take(dark, "caption-dark", "/caption?q=a+cat+in+the+snow", "#status:has-text('pictures in')")
-        phone = browser.new_page(base_url=address, viewport=NARROW)
+        phone = browser.new_page(base_url=server.address, viewport=NARROW)
         take(phone, "caption-narrow", "/caption?q=a+cat+in+the+snow", "#status:has-text('pictures in')")
         take(phone, "latent-narrow", frog, "#histograms")
         browser.close()

@@ -5,6 +5,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,11 @@ from index_build.features.given import rows_of_items, write_given_features
 from index_build.fingerprints import file_fingerprint, spec_fingerprint
 from index_build.given_model import check_widths, given_recipe, load_given_model
 from index_build.indexing.codes import LOCAL, write_all_codes
-from index_build.indexing.evaluation import evaluate
+from index_build.indexing.evaluation import VectorRecall, evaluate
 from index_build.indexing.posting_lists import POSTING_FOLDERS, write_all_postings
 from index_build.indexing.statistics import CorpusFacts, corpus_facts, latent_table
+from index_build.indexing.vector_indexes import write_all_vectors
+from index_build.indexing.vector_recall import Queries, query_rows, search_queries, vector_recalls
 from index_build.items.listing import pictures_of, read_listing, usable, write_listing
 from index_build.items.media import write_media
 from index_build.items.table import item_tables
@@ -32,7 +35,7 @@ from sparc_core.bundle.codes import Codes, read_codes
 from sparc_core.bundle.manifest import SparcManifest, StreamManifest
 from sparc_core.bundle.postings import Postings, read_postings
 from sparc_core.bundle.tables import ItemTable, read_items, write_items, write_latents, write_table
-from sparc_core.bundle.vectors import write_vectors
+from sparc_core.bundle.vectors import read_vectors
 from sparc_core.checkpoint import load_sparc, save_sparc
 
 LISTING, PICTURES, STREAMS, SPARC, KEPT = (
@@ -61,7 +64,8 @@ class BuildSteps:
         codes = (*_indexing("codes", "encoding", "top_latents"), *stored, *sparc)
         postings = (*_indexing("posting_lists"), *stored)
         statistics = (*_indexing("naming", "layout", "statistics"), "sparc_core.metrics", *stored)
-        measured = (*_indexing("evaluation"), *statistics, *sparc)
+        vectors = (*_indexing("vector_indexes"), "sparc_core.bundle.vectors")
+        measured = (*_indexing("evaluation", "vector_recall"), *statistics, *sparc)
         spaces = {"shared_spaces": [list(pair) for pair in recipe.shared_spaces]}
         all_codes = ("items", "features", "training", "codes")
         return [
@@ -78,9 +82,9 @@ class BuildSteps:
             self._training_step((*training, *sparc)),
             Step("codes", ("features", "training"), {}, codes, self._codes, "items"),
             Step("postings", ("training", "codes"), {}, postings, self._postings),
-            Step("vectors", ("features",), {}, ("sparc_core.bundle.vectors",), self._vectors),
+            Step("vectors", ("features",), {"kind": recipe.vectors}, vectors, self._vectors, "streams"),
             Step("statistics", (*all_codes, "postings"), {}, (*statistics, tables), self._statistics),
-            Step("evaluation", (*all_codes, "postings"), spaces, measured, self._evaluation),
+            Step("evaluation", (*all_codes, "postings", "vectors"), spaces, measured, self._evaluation),
         ]
 
     def _feature_settings(self) -> dict[str, Any]:
@@ -170,9 +174,7 @@ class BuildSteps:
         write_all_postings(codes, step.folder, self.streams, n_latents, self.engine.tasks, step.report)
 
     def _vectors(self, step: StepContext) -> None:
-        for done, (stream, path) in enumerate(self._feature_paths(step).items(), 1):
-            write_vectors(path, step.bundle / "vectors" / f"{stream}.faiss")
-            step.report(done, len(self.streams))
+        write_all_vectors(self.recipe.vectors, self._feature_paths(step), step.folder, self.engine.tasks, step.report)
 
     def _statistics(self, step: StepContext) -> None:
         model = _model(step)
@@ -186,8 +188,17 @@ class BuildSteps:
         own, local = self._read_postings(step, POSTING_FOLDERS[0]), self._read_codes(step, LOCAL)
         test_rows = self._items(step).rows_of_split("test")
         features = {stream: np.load(path, mmap_mode="r") for stream, path in self._feature_paths(step).items()}
-        result = evaluate(_model(step), features, own, local, self._facts(step), test_rows, self.recipe.shared_spaces)
+        model, spaces = _model(step), self.recipe.shared_spaces
+        result = evaluate(model, features, own, local, self._facts(step), test_rows, spaces)
+        if self.recipe.vectors != "exact":
+            queries = search_queries(model, features, local, query_rows(test_rows, len(self._items(step))), spaces)
+            result = replace(result, vector_recalls=self._vector_recalls(step, features, queries))
         result.write(step.bundle / "evaluation.json")
+
+    def _vector_recalls(self, step: StepContext, features: Mapping[str, Any], queries: Queries) -> list[VectorRecall]:
+        kind, folder = self.recipe.vectors, step.inputs["vectors"] / "bundle" / "vectors"
+        indexes = {s: read_vectors(folder / f"{s}.faiss", len(x), x.shape[1], kind) for s, x in features.items()}
+        return vector_recalls(kind, indexes, features, queries)
 
     def _items(self, step: StepContext) -> ItemTable:
         return read_items(step.inputs["items"] / "bundle" / "items.parquet", None)

@@ -97,11 +97,14 @@ def export(
 def _info_table(manifest: Manifest) -> Table:
     sparc, corpus = manifest.sparc, manifest.corpus
     table = Table(show_header=False, title=f"bundle {manifest.bundle_id}")
+    table.add_column(no_wrap=True)  # metrics of two streams differ in the ends of their names
+    table.add_column(overflow="fold")
     table.add_row("schema", str(manifest.schema_version))
     table.add_row("created", manifest.created_at)
     table.add_row("corpus", f"{corpus.name}, {corpus.n_items} items, {corpus.licence}")
     for stream in manifest.streams:
         table.add_row(f"stream {stream.name}", f"{stream.modality}, d {stream.d}, {stream.backbone}")
+    table.add_row("vectors", ", ".join(dict.fromkeys(stream.vectors for stream in manifest.streams)))
     table.add_row("sparc", f"{sparc.n_latents} latents, k {sparc.k}, {sparc.selection} selection, seed {manifest.seed}")
     table.add_row("size", f"{sum(file.bytes for file in manifest.files.values()) / 1e6:.1f} MB without media")
     for name, value in manifest.metrics.items():

@@ -35,11 +35,17 @@ def export_bundle(bundle: Bundle, out: Path, kind: Format) -> list[Path]:
         The files.
 
     Raises:
-        InputError: There is no such kind.
+        InputError: There is no such kind, or the bundle has compressed features only.
     """
     writers = {"hdf5": (_write_hdf5, "h5"), "parquet": (_write_parquet, "parquet")}
     if kind not in writers:
         raise InputError(f'format is {kind!r}: use "hdf5" or "parquet"')
+    compressed = [stream.name for stream in bundle.manifest.streams if stream.vectors == "ivfpq"]
+    if compressed:
+        raise InputError(
+            f"{bundle.path} keeps the features of {compressed[0]} compressed (ivfpq), which cannot be undone: export "
+            "from a bundle with exact or hnsw vectors"
+        )
     write, suffix = writers[kind]
     out.mkdir(parents=True, exist_ok=True)
     paths = []

@@ -99,7 +99,7 @@ def _draft(corpus: Corpus, recipe: Recipe, folders: Mapping[str, Path]) -> Manif
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
         versions=_versions(),
         seed=recipe.training.seed,
-        streams=read_streams(folders["features"]),
+        streams=tuple(s.model_copy(update={"vectors": recipe.vectors}) for s in read_streams(folders["features"])),
         sparc=read_sparc(folders["training"]),
         corpus=CorpusManifest(name=corpus.name, n_items=n_items, n_rejected=n_rejected, licence=corpus.licence),
         labels=tuple(LabelManifest(name=x.name, kind=x.kind, parent=x.parent) for x in corpus.labels),

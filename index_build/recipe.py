@@ -7,6 +7,7 @@ from pathlib import Path
 from index_build.items.media import MediaOptions
 from index_build.training.options import TrainingOptions
 from sparc_core.backbones.spec import Modality
+from sparc_core.bundle.manifest import VectorKind
 from sparc_core.errors import InputError
 
 
@@ -49,6 +50,7 @@ class Recipe:
         shared_spaces: Pairs of streams (query, target) whose features can be compared without SPARC.
         media: How pictures are stored.
         model: A trained model to use instead of training: a published run directory, or a file of ours.
+        vectors: How features are indexed for searching.
     """
 
     training: TrainingOptions
@@ -56,6 +58,7 @@ class Recipe:
     shared_spaces: tuple[tuple[str, str], ...] = (("clip_txt", "clip_img"),)
     media: MediaOptions = field(default_factory=MediaOptions)
     model: Path | None = None
+    vectors: VectorKind = "exact"
 
     @property
     def extracted(self) -> dict[str, str]:

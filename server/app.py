@@ -8,11 +8,15 @@ import plotly
 from fastapi import FastAPI
 from fastapi.middleware.gzip import GZipMiddleware
 from fastapi.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
 from server.errors import install_error_handlers
 from server.explorer import Explorer
-from server.middleware import AnswerHeaders, BodyLimit
-from server.routes import api, health, heatmaps, pages
+from server.metrics import Metrics
+from server.middleware import Access, AnswerHeaders, BodyLimit, Observing, Served, access_rules
+from server.resources import Resources
+from server.routes import bundle, health, heatmaps, items, latents, metrics, pages, retrieval
+from server.serving import Serving, reload_on_signal
 from server.settings import Settings
 from sparc_core import __version__
 
@@ -20,30 +24,58 @@ _STATIC = Path(__file__).resolve().parents[1] / "frontend" / "static"
 _PLOTLY = Path(plotly.__file__).parent / "package_data"
 
 
-def create_app(settings: Settings, explorer: Explorer | None = None) -> FastAPI:
+class _Service(FastAPI):
+    """FastAPI answers unexpected errors outside of all middleware that is added; these two see such answers as well."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Everything between the server and the routes."""
+        inner = AnswerHeaders(super().build_middleware_stack())
+        return Observing(inner, self.state.metrics, self.state.deadline_s)
+
+
+def create_app(settings: Settings, first: tuple[Resources, Explorer] | None = None) -> FastAPI:
     """The service.
 
     Args:
         settings: Limits and where the bundle lies.
-        explorer: An open one; by default the bundle of the settings is opened when the service starts.
+        first: What was opened already; by default the bundle of the settings is opened when the service starts.
     """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        app.state.explorer = explorer or Explorer(settings)
-        await app.state.explorer.warm_up()
-        yield
-        app.state.explorer.close()
+        resources, explorer = first or open_all(settings)
+        resources.device_worker.report = resources.search_worker.report = app.state.metrics.observe_batch
+        await explorer.warm_up()
+        app.state.uploads = resources.uploads
+        app.state.serving = serving = Serving(explorer, lambda: Explorer(resources))
+        app.state.watched = [resources, serving]
+        with reload_on_signal(serving):
+            yield
+        resources.close()
 
-    app = FastAPI(title="SPARC Explorer", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = _Service(
+        title="SPARC Explorer",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    app.state.metrics = Metrics(lambda: getattr(app.state, "watched", ()))
+    app.state.deadline_s = settings.deadline_s
+    app.add_middleware(Served)
     app.add_middleware(GZipMiddleware, minimum_size=1024)
     app.add_middleware(BodyLimit, max_bytes=settings.max_upload_bytes)
-    app.add_middleware(AnswerHeaders)
+    app.add_middleware(Access, rules=access_rules(settings))
     install_error_handlers(app)
-    app.include_router(api.router)
-    app.include_router(heatmaps.router)
-    app.include_router(health.router)
-    app.include_router(pages.router)
+    for routes in (bundle, latents, items, retrieval, heatmaps, health, metrics, pages):
+        app.include_router(routes.router)
     app.mount("/static/vendor", StaticFiles(directory=_PLOTLY), name="vendor")
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     return app
+
+
+def open_all(settings: Settings) -> tuple[Resources, Explorer]:
+    """Start the workers and open the bundle of the settings; errors as `Explorer`."""
+    resources = Resources(settings)
+    return resources, Explorer(resources)

@@ -1,6 +1,7 @@
 """`sparc-serve`: open a bundle and serve it."""
 
 import errno
+import logging
 import socket
 import sys
 from pathlib import Path
@@ -11,7 +12,12 @@ import typer
 from sparc_core.errors import InputError, SparcError
 
 if TYPE_CHECKING:
+    import uvicorn
+    from fastapi import FastAPI
+
     from server.settings import Settings
+
+log = logging.getLogger("server.cli")  # this module may be called __main__
 
 
 def main(
@@ -19,14 +25,21 @@ def main(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
+    new_key: Annotated[str | None, typer.Option(metavar="NAME", help="Make an API key, and do not serve.")] = None,
+    admin: Annotated[bool, typer.Option("--admin", help="With --new-key: for an administrator.")] = False,
 ) -> None:
-    """Serve a bundle at http://HOST:PORT. Every option can also be set as SPARC_BUNDLE, SPARC_HOST, ..."""
+    """Serve a bundle at http://HOST:PORT. Every setting can also be given as SPARC_BUNDLE, SPARC_HOST, ..."""
     from pydantic import ValidationError
 
     from server.settings import Settings
 
     given: dict[str, Any] = {"bundle": bundle, "host": host, "port": port, "device": device}
     try:
+        if new_key is not None:
+            make_key(new_key, admin)
+            return
+        if admin:
+            raise InputError("--admin says what a new key may do: add --new-key NAME")
         settings = Settings(**{name: value for name, value in given.items() if value is not None})
         serve(settings)
     except ValidationError as error:
@@ -40,15 +53,48 @@ def serve(settings: "Settings") -> None:
     """Take the port and open the bundle first, so that either problem ends in one line; then serve."""
     import uvicorn
 
-    from server.app import create_app
-    from server.explorer import Explorer
+    from server.app import create_app, open_all
+    from server.logs import configure_logs
+    from server.middleware import access_rules
 
+    configure_logs(settings.log_format, settings.log_level)
+    access_rules(settings)  # mistakes in them are said before the models are loaded, which takes seconds
     listening = _listen(settings.host, settings.port)
-    explorer = Explorer(settings)
-    server = uvicorn.Server(uvicorn.Config(create_app(settings, explorer), log_level="warning"))
+    resources, explorer = open_all(settings)
+    server = uvicorn.Server(_uvicorn_config(create_app(settings, (resources, explorer)), settings))
     port = listening.getsockname()[1]
-    typer.echo(f"serving bundle {explorer.info().bundle_id} at http://{settings.host}:{port}", err=True)
+    _announce(f"serving bundle {explorer.info().bundle_id} at http://{settings.host}:{port}", settings)
     server.run(sockets=[listening])
+
+
+def make_key(name: str, is_admin: bool) -> None:
+    """Print a new API key and the line for the keys file, on stdout and in this order; nothing keeps the key."""
+    from server.keys import new_key
+
+    made = new_key(name, is_admin)
+    typer.echo(f"{made.key}\n{made.line}")
+    typer.echo(f"first the key of {name}, shown only now; then its line for the file of SPARC_API_KEYS", err=True)
+
+
+def _announce(line: str, settings: "Settings") -> None:
+    """Say that the service is there; where stderr is JSON, as a log line of level info."""
+    if settings.log_format == "json":
+        log.info(line)
+    else:
+        typer.echo(line, err=True)
+
+
+def _uvicorn_config(app: "FastAPI", settings: "Settings") -> "uvicorn.Config":
+    """Our logs instead of uvicorn's, whose access lines tell queries; only the proxies that are named are believed."""
+    import uvicorn
+
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=settings.trusted_proxies,
+    )
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -7,15 +7,22 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
+from server.refusals import BundleRefusedError, BusyError, ClientGoneError, NotAdminError
 from server.routes.pages import error_page
 from server.schemas import ErrorBody, ErrorDetail
-from server.worker import BusyError
-from sparc_core.errors import NotFoundError, SparcError
+from sparc_core.errors import BundleError, NotFoundError, SparcError
 from sparc_core.picture_files import TooManyPixelsError
 
 log = logging.getLogger(__name__)
 
-_STATUS: tuple[tuple[type[SparcError], int], ...] = ((NotFoundError, 404), (TooManyPixelsError, 413), (BusyError, 503))
+_STATUS: tuple[tuple[type[SparcError], int], ...] = (
+    (NotFoundError, 404),
+    (TooManyPixelsError, 413),
+    (BusyError, 503),
+    (BundleRefusedError, 409),
+    (NotAdminError, 403),
+    (ClientGoneError, 499),
+)
 _HTTP_CODES = {404: "page_not_found", 405: "method_not_allowed"}
 _RETRY_AFTER_S = 2
 
@@ -40,6 +47,10 @@ def status_of(error: SparcError) -> int:
 
 async def _domain_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, SparcError)
+    if isinstance(error, BundleError):
+        log.error("the bundle is damaged, seen at %s", request.url.path, exc_info=error)
+        message = "the bundle that is served is damaged, or was changed while it was open; it was logged"
+        return _answer(request, 500, error.code, message)
     return _answer(request, status_of(error), error.code, str(error))
 
 
@@ -51,6 +62,8 @@ async def _invalid_request(request: Request, error: Exception) -> Response:
     message = f"{field}: {problem}" if field else problem
     if first["type"] == "json_invalid":
         field, message = "", "the body of the request is not valid JSON"
+    elif first["type"] == "extra_forbidden":
+        message = f'there is no "{field[:60]}" here: correct its spelling, or leave it out'
     elif first["type"] == "model_attributes_type":
         message = "the body of the request is no JSON object: send one, with content-type application/json"
     elif first["type"] == "string_too_short":
@@ -67,7 +80,13 @@ async def _http_error(request: Request, error: Exception) -> Response:
     message = str(error.detail)
     if error.status_code == 404:
         message = f'there is nothing at "{request.url.path[:200]}"'
-    return _answer(request, error.status_code, code, message)
+    if error.status_code == 400:  # the framework's answer to bytes that are no text, or no multipart form
+        return _answer(
+            request, 422, "invalid_request", "the body of the request cannot be read: send what its type says"
+        )
+    answer = _answer(request, error.status_code, code, message)
+    answer.headers.update(error.headers or {})  # of 405 which methods there are
+    return answer
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

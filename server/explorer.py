@@ -1,75 +1,83 @@
-"""The explorer: one open bundle with everything that answers questions about it. Routes talk to this object only."""
+"""The explorer: one open bundle with everything that answers questions about it. Routes ask its services."""
 
 from functools import partial
+from pathlib import Path
 
-import torch
+from pydantic import ValidationError
 
-from server.schemas import (
-    Alive,
-    HeatmapRequest,
-    Info,
-    Item,
-    Latent,
-    LatentItems,
-    LatentPage,
-    LatentSort,
-    PictureTrust,
-    Retrieval,
-    RetrieveRequest,
-    StreamInfo,
-    Upload,
-)
+from server.cache import BoundedCache
+from server.metrics import Reading
+from server.resources import Resources
+from server.schemas import Evaluation, HeatmapRequest, Info, PictureTrust, StreamInfo
+from server.services.cursors import Cursors
+from server.services.encoder import Encoder
+from server.services.filters import Filters
+from server.services.gallery import Gallery
 from server.services.heatmaps import Chunk, Heatmaps, Plan
+from server.services.indexes import Indexes
 from server.services.items import Items
+from server.services.latent_items import ItemsOfLatents
+from server.services.latent_search import LatentSearcher
 from server.services.latents import Latents
 from server.services.look_cache import LookCache
+from server.services.query_terms import QueryTerms
+from server.services.readings import Readings
 from server.services.retrieval import Retriever
 from server.services.towers import Towers, choose_device
-from server.settings import Settings
-from server.uploads import UploadStore
-from server.worker import DeviceWorker
 from sparc_core import __version__
 from sparc_core.bundle import Bundle
+from sparc_core.errors import BundleError
 
 _TITLES = {"dino": "DINO", "clip_img": "CLIP image", "clip_txt": "CLIP text"}
 
 
 class Explorer:
-    """One bundle, its warm models and the services over both. Models run on the worker's thread alone."""
+    """One bundle, its warm models and the services over both. Models run on the device worker's thread alone."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Open the bundle and load the models.
+    def __init__(self, resources: Resources, path: Path | None = None) -> None:
+        """Open a bundle and load its models.
+
+        Args:
+            resources: Of the process.
+            path: Of the bundle; default: that of the settings.
 
         Raises:
             BundleError: The bundle is missing, damaged or of another schema.
             InputError: A backbone or the device is not to be had.
         """
-        self.bundle = Bundle.open(settings.bundle)
-        if settings.threads:
-            torch.set_num_threads(settings.threads)
+        settings = resources.settings
+        self._resources = resources
+        # Where a link leads now: an open bundle must not change when the link is moved to the next one.
+        self.bundle = bundle = Bundle.open((path or settings.bundle).resolve())
         self.device = choose_device(settings.device)
-        self.uploads = UploadStore(settings.max_upload_pixels, settings.upload_cache_bytes)
-        self._towers = towers = Towers(self.bundle, self.device)
-        self.latents = Latents(self.bundle, [towers.dictionary(s.name) for s in self.bundle.manifest.streams])
-        self.items = Items(self.bundle, self.latents)
-        self._retriever = Retriever(self.bundle, towers, self.latents, self.uploads)
+        self.towers = towers = Towers(bundle, self.device)
+        device, search, uploads = resources.device_worker, resources.search_worker, resources.uploads
+        cursors, self.filters, self.indexes = Cursors(bundle.manifest.bundle_id), Filters(bundle), Indexes(bundle)
+        self.latents = latents = Latents(bundle, {name: towers.dictionary(name) for name in towers.modalities})
+        self.gallery = Gallery(bundle, latents, cursors)
+        self.latent_items = ItemsOfLatents(bundle, latents, towers, self.indexes)
+        self.items = items = Items(bundle, latents, self.filters, cursors, settings.thumbnail_cache_bytes)
+        self.encodings = readings = Readings(towers, device, uploads, settings.reading_cache_bytes)
+        terms = QueryTerms(bundle, towers, latents, self.indexes, readings)
+        self.encoder = Encoder(towers, latents, terms)
+        self.retriever = Retriever(bundle, towers, latents, self.indexes, terms, self.filters, search)
+        self.latent_searcher = LatentSearcher(bundle, towers, latents, items, terms, readings, search)
         self.looks = LookCache(towers, settings.look_cache_bytes)
-        self.heatmaps = Heatmaps(
-            self.bundle, towers, self.latents, self.items, self._retriever, self.uploads, self.looks
-        )
-        self.worker = DeviceWorker(settings.queue, settings.deadline_s)
+        self.heatmaps = Heatmaps(bundle, towers, latents, items, self.retriever, uploads, self.looks)
 
     async def warm_up(self) -> None:
-        """Answer one caption, so that the first visitor does not pay for lazy initialisation."""
-        if not (self._towers.live_streams("text") and self._towers.live_streams("image")):
+        """Open what is mapped late and answer one caption, so that the first visitor does not pay for it."""
+        self.indexes.open()
+        if not (self.towers.live_streams("text") and self.towers.live_streams("image")):
             return
         plan = await self.plan_heatmaps(HeatmapRequest(caption="a", n_items=1))
         for item_ids in self.heatmaps.chunks(plan):
             await self.heatmap_chunk(plan, item_ids)
 
     def close(self) -> None:
-        """Finish the running job and stop."""
-        self.worker.close()
+        """Forget what was kept; the models and the mapped files go with the object."""
+        for cache in self._caches():
+            cache.clear()
 
     def info(self) -> Info:
         """What is being served."""
@@ -85,7 +93,13 @@ class Explorer:
             selection=manifest.sparc.selection,
             streams=[
                 StreamInfo(
-                    name=s.name, title=_TITLES.get(s.name, s.name), modality=s.modality, d=s.d, backbone=s.backbone
+                    name=s.name,
+                    title=_TITLES.get(s.name, s.name),
+                    modality=s.modality,
+                    d=s.d,
+                    backbone=s.backbone,
+                    vectors=s.vectors,
+                    can_read=s.name in self.towers.backbones,
                 )
                 for s in manifest.streams
             ],
@@ -95,52 +109,49 @@ class Explorer:
             version=__version__,
         )
 
-    def _similarity_streams(self) -> list[str]:
-        texts = self._towers.live_streams("text")
-        return self._towers.similar_streams(texts[-1]) if texts else []
-
-    def list_latents(
-        self, query: str, sort: LatentSort, alive: Alive | None, limit: int, cursor: str | None
-    ) -> LatentPage:
-        """A page of the gallery."""
-        return self.latents.page(query, sort, alive, limit, cursor)
-
-    def latent(self, id: int) -> Latent:
-        """One latent in full."""
-        return self.latents.latent(id)
-
-    def latent_items(self, id: int, stream: str, limit: int) -> LatentItems:
-        """The strongest items of a latent in one stream."""
-        return self.latents.items(id, stream, limit)
-
-    def item(self, item_id: str) -> Item:
-        """One item with its codes."""
-        return self.items.item(item_id)
-
-    def example_texts(self) -> list[str]:
-        """Texts worth trying on this corpus."""
-        return self.items.example_texts()
-
-    def thumbnail(self, item_id: str, size: int) -> bytes:
-        """An item's picture as WebP."""
-        return self.items.thumbnail(item_id, size)
-
-    def add_upload(self, content: bytes) -> Upload:
-        """Check, decode and keep an uploaded picture."""
-        return self.uploads.add(content)
-
-    async def retrieve(self, request: RetrieveRequest) -> Retrieval:
-        """Answer a retrieval."""
-        return await self.worker.run(partial(self._retriever.retrieve, request))
+    def evaluation(self) -> Evaluation:
+        """What was measured when the bundle was built; BundleError where its file is damaged."""
+        try:
+            return Evaluation.model_validate_json(self.bundle.evaluation_text())
+        except ValidationError as error:
+            raise BundleError(f"evaluation.json of {self.bundle.path} is of another form ({error})") from None
 
     async def plan_heatmaps(self, request: HeatmapRequest) -> Plan:
         """Read a caption and choose its pictures."""
-        return await self.worker.run(partial(self.heatmaps.plan, request))
+        stream, read = self.heatmaps.text_stream(request), None
+        if stream is not None and request.caption is not None:
+            read = await self.encodings.text(stream, request.caption)
+        return await self._resources.device_worker.run(partial(self.heatmaps.plan, request, read))
 
     async def heatmap_chunk(self, plan: Plan, item_ids: list[str]) -> Chunk:
         """Heatmaps of some of a plan's pictures."""
-        return await self.worker.run(partial(self.heatmaps.chunk, plan, item_ids))
+        return await self._resources.device_worker.run(partial(self.heatmaps.chunk, plan, item_ids))
 
     async def heatmap_trust(self, plan: Plan, chunk: Chunk) -> tuple[list[PictureTrust], dict[str, float]]:
         """How far a chunk's heatmaps can be believed, and the milliseconds that it took."""
-        return await self.worker.run(partial(self.heatmaps.trust, plan, chunk))
+        return await self._resources.device_worker.run(partial(self.heatmaps.trust, plan, chunk))
+
+    def readings(self) -> list[Reading]:
+        """For the metrics."""
+        manifest = self.bundle.manifest
+        labels = {"bundle_id": manifest.bundle_id, "corpus": manifest.corpus.name}
+        readings = [Reading("sparc_bundle_info", labels, 1)]
+        for cache in self._caches():
+            of = {"cache": cache.name}
+            readings.append(Reading("sparc_cache_hits_total", of, cache.hits))
+            readings.append(Reading("sparc_cache_misses_total", of, cache.misses))
+            readings.append(Reading("sparc_cache_bytes", of, cache.n_bytes))
+        return readings
+
+    def _caches(self) -> list[BoundedCache]:
+        return [
+            self.encodings.texts,
+            self.encodings.pictures,
+            self.looks.kept,
+            self.filters.masks,
+            self.items.thumbnails,
+        ]
+
+    def _similarity_streams(self) -> list[str]:
+        texts = self.towers.live_streams("text")
+        return self.towers.similar_streams(texts[-1]) if texts else []

@@ -5,6 +5,8 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from server.logs import LogFormat, LogLevel
+
 
 class Settings(BaseSettings):
     """Everything that can be set; `docs/settings.md` explains each."""
@@ -17,8 +19,17 @@ class Settings(BaseSettings):
     device: str = "auto"  # "auto", "cpu", "cuda" or "cuda:N"
     threads: int = Field(0, ge=0)  # CPU threads of the models; 0 leaves it to torch
     queue: int = Field(32, ge=1)  # jobs that may wait for the device before requests are refused
-    deadline_s: float = Field(30, gt=0)  # longest wait for one device job
+    search_threads: int = Field(2, ge=1)  # that search among codes and features
+    search_queue: int = Field(256, ge=1)  # searches that may wait before requests are refused
+    deadline_s: float = Field(30, gt=0)  # longest that a request may take
     max_upload_bytes: int = Field(10 * 2**20, ge=1)
     max_upload_pixels: int = Field(40_000_000, ge=1)
     upload_cache_bytes: int = Field(64 * 2**20, ge=1)
     look_cache_bytes: int = Field(256 * 2**20, ge=0)  # tokens of pictures that heatmaps looked at, on the device
+    reading_cache_bytes: int = Field(64 * 2**20, ge=0)  # texts that were read; as many again for pictures
+    thumbnail_cache_bytes: int = Field(64 * 2**20, ge=0)
+    api_keys: Path | None = None  # file of accepted keys; without one, everybody may ask
+    rate_limit: str = ""  # of each client, as in "600/minute" or "20/second; 600/minute"
+    trusted_proxies: str = ""  # addresses whose X-Forwarded-For is believed, separated by commas
+    log_format: LogFormat = "text"
+    log_level: LogLevel = "warning"

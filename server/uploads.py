@@ -42,6 +42,12 @@ class UploadStore:
                 self._bytes -= _n_bytes(self._pictures.popitem(last=False)[1])
         return Upload(upload_id=upload_id, width=picture.width, height=picture.height)
 
+    @property
+    def n_bytes(self) -> int:
+        """Of all kept pixels."""
+        with self._lock:
+            return self._bytes
+
     def get(self, upload_id: str) -> Image.Image:
         """The picture, in RGB.
 

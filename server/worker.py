@@ -1,46 +1,194 @@
-"""The device worker: one thread that runs the models, so that the event loop never waits and torch is never shared."""
+"""Workers: threads that compute, so that the event loop never waits. One of them runs the models, alone.
+
+Jobs wait in a bounded queue and are dropped there when their caller has gone or their deadline has passed. Payloads of
+one kind that wait at the same time are computed together, as one *batch*.
+"""
 
 import asyncio
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+import contextvars
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from threading import Condition, Thread
+from typing import Any, TypeVar
 
-from sparc_core.errors import SparcError
+from server.refusals import BusyError
+from server.request_context import NEVER, current
 
 T = TypeVar("T")
+P = TypeVar("P")
+
+BatchReport = Callable[[str, int], None]
 
 
-class BusyError(SparcError):
-    """Too many jobs wait, or one waited too long; trying again later helps."""
+@dataclass(frozen=True)
+class Batched:
+    """A kind of job whose payloads are computed together.
 
-    code = "busy"
+    Attributes:
+        kind: Its name in the metrics.
+        key: Payloads of equal kind and key may meet.
+        compute: From payloads to as many results, in order.
+        limit: Payloads in one batch at most.
+    """
+
+    kind: str
+    key: object
+    compute: Callable[[Sequence[Any]], Sequence[Any]]
+    limit: int
 
 
-class DeviceWorker:
-    """Runs jobs one after another; refuses when more than `queue` wait."""
+@dataclass(eq=False)
+class _Job:
+    batched: Batched | None
+    payload: Any  # of a batch; or the function to call
+    deadline: float
+    came: float  # on time.perf_counter's clock
+    context: contextvars.Context
+    future: "Future[Any]"
 
-    def __init__(self, queue: int, deadline_s: float) -> None:
-        """Args: `queue` waiting jobs at most; a caller waits at most `deadline_s` seconds for its job."""
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="device")
-        self._queue, self._deadline_s, self._waiting = queue, deadline_s, 0
+    def meets(self, other: "_Job") -> bool:
+        """Whether both may be in one batch."""
+        if self.batched is None or other.batched is None:
+            return False
+        return (self.batched.kind, self.batched.key) == (other.batched.kind, other.batched.key)
+
+
+class Worker:
+    """Runs jobs on threads of its own, in the order in which they came."""
+
+    def __init__(
+        self, name: str, queue: int, deadline_s: float, n_threads: int = 1, report: BatchReport | None = None
+    ) -> None:
+        """Start the threads.
+
+        Args:
+            name: Of the worker, in metrics and threads.
+            queue: Jobs that wait or run at most; more are refused.
+            deadline_s: A caller without a deadline of its own waits so many seconds.
+            n_threads: 1 where jobs must not run side by side.
+            report: Told the kind and size of every batch.
+        """
+        self.name, self.report, self._queue, self._deadline_s = name, report, queue, deadline_s
+        self._jobs: deque[_Job] = deque()
+        self._changed, self._n_running, self._closed = Condition(), 0, False
+        self._threads = [Thread(target=self._work, name=f"{name}-{i}", daemon=True) for i in range(n_threads)]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def depth(self) -> int:
+        """Jobs that wait or run."""
+        with self._changed:
+            return len(self._jobs) + self._n_running
 
     async def run(self, job: Callable[[], T]) -> T:
-        """The job's result.
+        """The result of a job that has the worker to itself.
 
         Raises:
             BusyError: The queue is full, or the deadline passed.
         """
-        if self._waiting >= self._queue:
-            raise BusyError(f"{self._waiting} requests wait for the models already: try again in a few seconds")
-        self._waiting += 1
-        try:
-            future = asyncio.get_running_loop().run_in_executor(self._executor, job)
-            return await asyncio.wait_for(future, self._deadline_s)
-        except TimeoutError:
-            raise BusyError(f"the models did not answer within {self._deadline_s:g} s: try again later") from None
-        finally:
-            self._waiting -= 1
+        result: T = await self._result(None, job)
+        return result
+
+    async def run_batched(self, batched: Batched, payload: P) -> Any:
+        """The result for a payload, computed together with those that wait beside it; errors as `run`."""
+        return await self._result(batched, payload)
 
     def close(self) -> None:
-        """Drop waiting jobs and wait for the one that runs."""
-        self._executor.shutdown(wait=True, cancel_futures=True)
+        """Drop waiting jobs and wait for those that run."""
+        with self._changed:
+            self._closed = True
+            dropped, self._jobs = list(self._jobs), deque()
+            self._changed.notify_all()
+        for job in dropped:
+            job.future.cancel()
+        for thread in self._threads:
+            thread.join()
+
+    async def _result(self, batched: Batched | None, payload: Any) -> Any:
+        deadline = current().deadline
+        if deadline == NEVER:
+            deadline = time.monotonic() + self._deadline_s
+        job = _Job(batched, payload, deadline, time.perf_counter(), contextvars.copy_context(), Future())
+        self._admit(job)
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(job.future), max(0.0, deadline - time.monotonic()))
+        except TimeoutError:
+            raise BusyError("the models did not answer before the request's deadline: try again later") from None
+
+    def _admit(self, job: _Job) -> None:
+        with self._changed:
+            if len(self._jobs) + self._n_running >= self._queue:
+                self._jobs = deque(waiting for waiting in self._jobs if not waiting.future.cancelled())
+            n = len(self._jobs) + self._n_running
+            if self._closed or n >= self._queue:
+                raise BusyError(f"{n} requests wait already: try again in a few seconds")
+            self._jobs.append(job)
+            self._changed.notify()
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                while not self._jobs and not self._closed:
+                    self._changed.wait()
+                if self._closed:
+                    return
+                jobs = [job for job in self._take() if _begin(job)]
+                self._n_running += len(jobs)
+            if jobs:
+                self._compute(jobs)
+                with self._changed:
+                    self._n_running -= len(jobs)
+            del jobs  # results and pictures must not live until the next job comes
+
+    def _take(self) -> list[_Job]:
+        """The next job, and with it all that may be in its batch."""
+        first = self._jobs.popleft()
+        limit = first.batched.limit if first.batched else 1
+        batch = [first]
+        if limit > 1:
+            batch += [job for job in self._jobs if job.meets(first)][: limit - 1]
+            taken = set(map(id, batch))
+            self._jobs = deque(job for job in self._jobs if id(job) not in taken)
+        return batch
+
+    def _compute(self, jobs: list[_Job]) -> None:
+        begun = time.perf_counter()
+        for job in jobs:
+            job.context.run(current).add("queue", 1000 * (begun - job.came))
+        batched = jobs[0].batched
+        try:
+            if batched is None:
+                results = [jobs[0].context.run(jobs[0].payload)]
+            else:
+                results = list(batched.compute([job.payload for job in jobs]))
+        except BaseException as error:
+            if len(jobs) > 1:  # one bad payload must not fail its neighbours
+                for job in jobs:
+                    self._compute([job])
+                return
+            jobs[0].future.set_exception(error)
+            return
+        if batched is not None:
+            self._tell(batched, jobs, 1000 * (time.perf_counter() - begun))
+        for job, result in zip(jobs, results, strict=True):
+            job.future.set_result(result)
+
+    def _tell(self, batched: Batched, jobs: list[_Job], milliseconds: float) -> None:
+        for job in jobs:
+            job.context.run(current).add(batched.kind, milliseconds)
+        if self.report is not None:
+            self.report(batched.kind, len(jobs))
+
+
+def _begin(job: _Job) -> bool:
+    """Mark a job as running, unless nobody waits for it any more."""
+    if not job.future.set_running_or_notify_cancel():
+        return False
+    if time.monotonic() < job.deadline:
+        return True
+    job.future.set_exception(BusyError("the request's deadline passed while it waited: try again later"))
+    return False

@@ -116,6 +116,7 @@ def _print_plan(opened: "OpenConfig", corpus: "Corpus", recipe: "Recipe") -> Non
         facts.add_row(f"stream {name}", f"{source}{'' if stream.features is None else f', features {stream.features}'}")
     model = f"{training.n_latents} latents, k {training.k}, {training.num_epochs} epochs"
     facts.add_row("model", model if recipe.model is None else f"trained already: {recipe.model}")
+    facts.add_row("vectors", recipe.vectors)
     facts.add_row("engine", opened.config.engine.kind)
     facts.add_row("bundle", str(_as_seen_from_here(opened.out)))
     steps = Table("step", "state", title="plan")

@@ -22,6 +22,7 @@ from index_build.training.processes import choose_device
 from index_build.workers import n_cores
 from sparc_core.backbones.shared_spaces import shared_spaces
 from sparc_core.backbones.spec import parse_spec
+from sparc_core.bundle.manifest import VectorKind
 from sparc_core.errors import InputError
 
 StreamName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
@@ -64,6 +65,16 @@ class MediaTable(_Table):
     quality: int = Field(default=85, description="WebP quality of resized pictures, 1 to 100.")
 
 
+class IndexTable(_Table):
+    """[index]: how features are indexed for searching."""
+
+    vectors: VectorKind = Field(
+        default="exact",
+        description='"exact"; "hnsw" searches a million and more faster, "ivfpq" in an eighth of the space; both miss '
+        "some, and what is measured of that is in the manifest (docs/building.md).",
+    )
+
+
 class ModelTable(_Table):
     """[model]: a trained model, instead of training one."""
 
@@ -98,6 +109,7 @@ class BuildConfig(_Table):
     streams: dict[StreamName, StreamTable] = Field(min_length=1)
     media: MediaTable = MediaTable()
     training: dict[str, Any] = Field(default_factory=dict)
+    index: IndexTable = IndexTable()
     model: ModelTable | None = None
     evaluation: EvaluationTable = EvaluationTable()
     engine: EngineTable = EngineTable()
@@ -179,6 +191,7 @@ class OpenConfig:
             shared_spaces=shared_spaces(specs, modalities) if named is None else _known(named, streams),
             media=MediaOptions(**config.media.model_dump()),
             model=None if config.model is None else self.base / config.model.path,
+            vectors=config.index.vectors,
         )
 
     def _stream(self, name: str, table: StreamTable) -> StreamRecipe:

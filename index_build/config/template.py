@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from index_build.config.guess import guess_places
-from index_build.config.tables import BundleTable, EngineTable, MediaTable, first_problem
+from index_build.config.tables import BundleTable, EngineTable, IndexTable, MediaTable, first_problem
 from index_build.corpora import KINDS, open_corpus
 from index_build.corpora.base import CorpusItem
 from sparc_core.errors import InputError
@@ -126,6 +126,7 @@ def _text(model: type[BaseModel], kind: str, given: dict[str, str], n_items: int
         '# "default" is ours, "published" the paper\'s; any option of docs/training.md can follow.\n'
         f'recipe = "{"storybook" if kind == "storybook" else "default"}"\n' + _sizes(kind, size, seen),
         "[media]\n" + _fields(MediaTable, {}),
+        "[index]\n" + _fields(IndexTable, {}),
         "[engine]\n" + _fields(EngineTable, {}),
     ]
     return "\n".join(parts)

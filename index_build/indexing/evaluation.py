@@ -6,7 +6,7 @@ headline numbers. The measures themselves are in `sparc_core.metrics`.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import permutations
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float, Float32, Int64
 
 from index_build.indexing.statistics import CorpusFacts, blocks_of_latents, label_shares, n_top
 from sparc_core.bundle.codes import Codes
+from sparc_core.bundle.manifest import VectorKind
 from sparc_core.bundle.postings import Postings
 from sparc_core.metrics import (
     Liveness,
@@ -58,10 +59,25 @@ class Reconstruction:
 
 
 @dataclass(frozen=True)
+class VectorRecall:
+    """Share of the ten items nearest to queries of one stream that another stream's approximate index finds.
+
+    Attributes:
+        via: What is searched for: "reconstructions" from the query stream's codes, or its "features".
+    """
+
+    query: str
+    target: str
+    via: str
+    index: VectorKind
+    at_10: float
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """Everything measured; `recalls` via "codes" use per-stream selection, via "features" the backbones alone.
 
-    Without held-out items there are no recalls and no reconstructions.
+    Without held-out items there are no recalls and no reconstructions; exact indexes have no `vector_recalls`.
     """
 
     n_test_items: int
@@ -73,6 +89,7 @@ class Evaluation:
     n_objects_with_pure_latent: int
     pure_objects_by_stream: dict[str, int]
     objects_without_pure_latent: list[str]
+    vector_recalls: list[VectorRecall] = field(default_factory=list)
 
     def headline(self) -> dict[str, float]:
         """The manifest's metrics: recalls, NMSE and shares between 0 and 1."""
@@ -81,6 +98,8 @@ class Evaluation:
             pair = f"{recall.via}.{recall.query}.{recall.target}"
             metrics |= {f"recall_at_1.{pair}": recall.at_1, f"recall_at_10.{pair}": recall.at_10}
         metrics |= {f"nmse.{reconstruction.stream}": reconstruction.own for reconstruction in self.reconstructions}
+        for found in self.vector_recalls:
+            metrics[f"vector_recall_at_10.{found.via}.{found.query}.{found.target}"] = found.at_10
         metrics["latents_dead"] = self.liveness.dead_in_all / self.n_latents
         metrics["latents_alive_in_some"] = self.liveness.alive_in_some / self.n_latents
         if self.n_objects:

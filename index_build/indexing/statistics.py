@@ -15,7 +15,7 @@ from scipy import sparse
 from index_build.indexing.layout import nearest_latents, plane
 from index_build.indexing.naming import SHARED, name_latents, names_from_labels
 from sparc_core.bundle.postings import Postings
-from sparc_core.bundle.tables import LabelShare, LatentTable
+from sparc_core.bundle.tables import LabelShare, LatentTable, stream_pairs
 from sparc_core.metrics import Purity, purity
 
 N_TOP_LABELS = 5
@@ -59,6 +59,16 @@ class CorpusFacts:
         n_items, _ = self.carries.shape
         counts: Float[np.ndarray, "c"] = self.carries.sum(0) / n_items
         return counts
+
+
+class Alignment(NamedTuple):
+    """How far streams activate a latent on the same items: per pair of streams, and the mean over pairs; NaN for none.
+
+    A pair has a value where the latent is active in both of its streams.
+    """
+
+    mean: Float32[np.ndarray, "l"]
+    by_pair: dict[tuple[str, str], Float32[np.ndarray, "l"]]
 
 
 class LabelFacts(NamedTuple):
@@ -112,12 +122,14 @@ def latent_table(
     n_alive = (density > 0).sum(0)
     x, y = plane(list(dictionaries.values()), n_alive > 0)
     anywhere = np.any(list(measured.values()), axis=0)
+    agreement = alignment(local, n_items)
     return LatentTable(
         name=[name.text for name in names],
         name_source=[name.source for name in names],
         alive=[_alive(int(n), len(own)) for n in n_alive],
         n_alive_streams=n_alive.astype(np.int32),
-        alignment=alignment(local, n_items),
+        alignment=agreement.mean,
+        pair_alignment=agreement.by_pair,
         purity=np.where(anywhere, labels.mean.share, np.nan).astype(np.float32),
         label=label_names(labels.mean.label, facts.label_names),
         top_labels=labels.top,
@@ -125,6 +137,7 @@ def latent_table(
         map_y=y,
         nearest=nearest_latents(list(dictionaries.values()), n_alive > 0),
         density={stream: found.density for stream, found in usages.items()},
+        density_local={stream: density_of(postings, n_items) for stream, postings in local.items()},
         mean={stream: found.mean for stream, found in usages.items()},
         max={stream: found.max for stream, found in usages.items()},
         stream_purity={
@@ -149,31 +162,34 @@ def usage(postings: Postings, n_items: int, n_top: int) -> Usage:
     return Usage((counts / max(n_items, 1)).astype(np.float32), mean, greatest, top)
 
 
-def alignment(local: Mapping[str, Postings], n_items: int) -> Float32[np.ndarray, "l"]:
-    """Per latent, the Jaccard index of the sets of items that activate it, averaged over pairs of streams.
+def density_of(postings: Postings, n_items: int) -> Float32[np.ndarray, "l"]:
+    """Share of items on which each latent is active, from the lengths of its lists."""
+    counts = np.array([postings.n_items_of(latent) for latent in range(postings.n_latents)])
+    return (counts / max(n_items, 1)).astype(np.float32)
 
-    Streams in which the latent is never active are left out; NaN where fewer than two are left.
-    """
-    marked = np.zeros(n_items, bool)
+
+def alignment(local: Mapping[str, Postings], n_items: int) -> Alignment:
+    """Per latent, the Jaccard index of the sets of items that activate it, of each pair of streams and on average."""
+    pairs, marked = stream_pairs(local), np.zeros(n_items, bool)
     lists = zip(*(postings.in_order() for postings in local.values()), strict=True)
-    found = [
-        _mean_jaccard([posting.items for posting in of_latent if len(posting.items)], marked) for of_latent in lists
-    ]
-    return np.array(found, np.float32)
+    found = [_jaccards([posting.items for posting in of_latent], marked) for of_latent in lists]
+    by_pair = np.array(found, np.float64).reshape(len(found), len(pairs)).T
+    n_measured = (~np.isnan(by_pair)).sum(0)
+    mean = np.where(n_measured, np.nansum(by_pair, axis=0) / np.maximum(n_measured, 1), np.nan)
+    return Alignment(mean.astype(np.float32), dict(zip(pairs, by_pair.astype(np.float32), strict=True)))
 
 
-def _mean_jaccard(sets: Sequence[Int64[np.ndarray, "m"]], marked: Bool[np.ndarray, "n"]) -> float:
-    """Over all pairs; `marked` is all False before and after."""
-    if len(sets) < 2:
-        return np.nan
-    total = 0.0
+def _jaccards(sets: Sequence[Int64[np.ndarray, "m"]], marked: Bool[np.ndarray, "n"]) -> list[float]:
+    """Of all pairs, NaN where one is empty; `marked` is all False before and after."""
+    found = []
     for number, first in enumerate(sets[:-1]):
         marked[first] = True
         for second in sets[number + 1 :]:
             both = np.count_nonzero(marked[second])
-            total += both / (len(first) + len(second) - both)
+            either = len(first) + len(second) - both
+            found.append(both / either if len(first) and len(second) else np.nan)
         marked[first] = False
-    return total / (len(sets) * (len(sets) - 1) // 2)
+    return found
 
 
 def label_facts(tops: Mapping[str, Sequence[Int[np.ndarray, "m"]]], facts: CorpusFacts, enough: int) -> LabelFacts:

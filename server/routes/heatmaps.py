@@ -12,7 +12,8 @@ from fastapi.responses import Response, StreamingResponse
 from server.errors import error_body
 from server.explorer import Explorer
 from server.heatmap_files import overlay_png, raw_values
-from server.schemas import ErrorBody, Heatmap, HeatmapRequest, HeatmapsDone, PictureHeatmaps, Wire
+from server.routes.common import BUSY, ERRORS, PREFIX, Lent, unless_gone
+from server.schemas import Heatmap, HeatmapRequest, HeatmapsDone, PictureHeatmaps, Wire
 from server.services.heatmaps import Chunk, Plan, shared_scale, total_milliseconds
 from sparc_core.errors import InputError, SparcError
 
@@ -20,7 +21,7 @@ NDJSON, PNG, RAW = "application/x-ndjson", "image/png", "application/octet-strea
 
 log = logging.getLogger(__name__)
 
-router = APIRouter(prefix="/api/v1", tags=["v1"])
+router = APIRouter(prefix=PREFIX, tags=["heatmaps"], responses=ERRORS)
 
 
 @router.post(
@@ -35,16 +36,13 @@ router = APIRouter(prefix="/api/v1", tags=["v1"])
             "`application/octet-stream`, the values as little-endian float32, row by row. Files say their shape, place "
             "and score in `X-Rows`, `X-Columns`, `X-Window` and `X-Score`",
         },
-        404: {"model": ErrorBody, "description": "No such latent, item, stream or upload"},
-        422: {"model": ErrorBody, "description": "A value cannot be used; the message says which and why"},
-        503: {"model": ErrorBody, "description": "Too busy; see Retry-After"},
+        **BUSY,
     },
 )
-async def heatmaps(request: Request, body: HeatmapRequest) -> Response:
+async def heatmaps(request: Request, explorer: Lent, body: HeatmapRequest) -> Response:
     """Where image streams find a caption or latents, over matching items, given items, or an upload."""
     begun = time.perf_counter()
-    explorer: Explorer = request.app.state.explorer
-    plan = await explorer.plan_heatmaps(body)
+    plan = await unless_gone(request, explorer.plan_heatmaps(body))
     read_ms = 1000 * (time.perf_counter() - begun)
     wanted = request.headers.get("accept", "").partition(",")[0].partition(";")[0].strip().lower()
     if wanted in (PNG, RAW):

@@ -2,12 +2,16 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, Strict, StringConstraints
 
 MAX_CAPTION_CHARACTERS = 500
 
 CaptionText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_CAPTION_CHARACTERS)]
 Share = Annotated[float, Field(ge=0, le=1)]
+# In bodies of requests: JSON has numbers and truths of its own, so "24" is no 24 and 0 is not false there.
+BodyInt = Annotated[int, Strict()]
+BodyFloat = Annotated[float, Strict()]
+BodyBool = Annotated[bool, Strict()]
 
 
 class Wire(BaseModel):

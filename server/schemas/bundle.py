@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from server.schemas.base import Wire
+from server.schemas.base import BodyBool, Wire
 
 
 class StreamInfo(Wire):
@@ -13,6 +13,8 @@ class StreamInfo(Wire):
     modality: Literal["image", "text"]
     d: int
     backbone: str
+    vectors: str  # the index of its features: "exact", "hnsw" or "ivfpq"
+    can_read: bool  # whether its backbone is loaded, so that new texts or pictures can be given to it
 
 
 class Info(Wire):
@@ -31,3 +33,17 @@ class Info(Wire):
     metrics: dict[str, float]
     device: str
     version: str
+
+
+class ReloadRequest(Wire):
+    """How to look for a new bundle."""
+
+    verify: BodyBool = False  # also hash all of its files
+
+
+class Reloaded(Wire):
+    """What a look for a new bundle did."""
+
+    bundle_id: str  # served from now on
+    previous_id: str
+    changed: bool

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from server.schemas.base import CaptionText, Wire
+from server.schemas.base import BodyBool, BodyInt, CaptionText, Wire
 from server.schemas.items import LatentActivation
 from server.schemas.texts import Contribution, Word
 from sparc_core.heatmap_method import Method
@@ -27,15 +27,15 @@ class HeatmapRequest(Wire):
     """
 
     caption: CaptionText | None = None
-    latents: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1, max_length=64)] | None = None
+    latents: Annotated[list[Annotated[BodyInt, Field(ge=0)]], Field(min_length=1, max_length=64)] | None = None
     item_ids: Annotated[list[str], Field(min_length=1, max_length=24)] | None = None
     upload_id: str | None = None
-    n_items: Annotated[int, Field(ge=1, le=24)] = 12  # when neither items nor an upload are named
+    n_items: Annotated[BodyInt, Field(ge=1, le=24)] = 12  # when neither items nor an upload are named
     streams: Annotated[list[str], Field(min_length=1)] | None = None  # default: every image stream
     target: HeatmapTarget = HeatmapTarget.match
     method: Method = Method.glances
-    layers: Annotated[int, Field(ge=1)] | None = None  # the tower's last blocks; default: all (Grad-CAM: one)
-    trust: bool = False  # also measure how far each heatmap can be believed
+    layers: Annotated[BodyInt, Field(ge=1)] | None = None  # the tower's last blocks; default: all (Grad-CAM: one)
+    trust: BodyBool = False  # also measure how far each heatmap can be believed
 
     @model_validator(mode="after")
     def _one_source(self) -> "HeatmapRequest":

@@ -1,6 +1,9 @@
 """Latents: the gallery, one in full, its items."""
 
 from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
 
 from server.schemas.base import Share, Wire
 
@@ -20,6 +23,50 @@ class Alive(StrEnum):
     alive = "alive"
     mixed = "mixed"
     dead = "dead"
+
+
+class Interval(StrEnum):
+    """Which of a latent's items: by activation, as a share of the largest in the stream."""
+
+    top = "top"  # the strongest
+    high = "high"  # more than two thirds; from here to `low` spread evenly over the interval
+    mid = "mid"  # more than one third, at most two
+    low = "low"  # at most one third
+    random = "random"  # drawn from all items on which it is active
+    near_miss = "near_miss"  # not active, by the smallest margin: the largest logits that selection left out
+
+
+class LatentFilter(Wire):
+    """Which latents of the gallery: those that fulfil all of it."""
+
+    query: Annotated[str, Field(max_length=200, description="Words of the name or label, or a number")] = ""
+    alive: Alive | None = None
+    active_in: Annotated[tuple[str, ...], Field(max_length=64, description="Streams in which it is ever active")] = ()
+    silent_in: Annotated[tuple[str, ...], Field(max_length=64, description="Streams in which it never is")] = ()
+    label: Annotated[str, Field(max_length=200, description="Its best label, exactly")] | None = None
+    min_density: Share | None = None
+    max_density: Share | None = None
+    min_alignment: Share | None = None
+    max_alignment: Share | None = None
+    min_purity: Share | None = None
+    max_purity: Share | None = None
+
+
+class LatentQuery(LatentFilter):
+    """A page of the gallery."""
+
+    sort: LatentSort = LatentSort.alignment
+    limit: Annotated[int, Field(ge=1, le=200)] = 24
+    cursor: Annotated[str, Field(max_length=60, description="`next_cursor` of the page before")] | None = None
+
+
+class LatentItemsQuery(Wire):
+    """Which of a latent's items."""
+
+    stream: Annotated[str, Field(max_length=80)]
+    interval: Interval = Interval.top
+    limit: Annotated[int, Field(ge=1, le=200)] = 24
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1, description="Of the interval `random`")] = 0
 
 
 class LatentStream(Wire):
@@ -50,7 +97,7 @@ class LatentSummary(Wire):
 
 
 class LatentPage(Wire):
-    """A page of the gallery. `counts` are over all latents that match the text, whatever the alive filter."""
+    """A page of the gallery. `counts` are over all latents that pass the filter, whatever its `alive`."""
 
     latents: list[LatentSummary]
     total: int
@@ -93,18 +140,21 @@ class Latent(LatentSummary):
 
 
 class LatentItem(Wire):
-    """An item and a latent's activation on it."""
+    """An item and a latent's activation on it. `logit` is there for near misses, whose activation is 0."""
 
     item_id: str
     activation: float
     caption: str
     labels: list[str]
+    logit: float | None = None
 
 
 class LatentItems(Wire):
-    """The strongest items of one latent in one stream, strongest first."""
+    """Items of one latent in one stream, strongest first."""
 
     latent: int
     stream: str
+    interval: Interval
     items: list[LatentItem]
-    total: int  # items on which it is active
+    total: int  # items in the interval; for `near_miss` those on which it is not active
+    n_active: int  # items on which it is active

@@ -13,10 +13,13 @@ class Word(Wire):
 
 
 class Contribution(Wire):
-    """A latent's share of a score; the shares of one score add up to 1."""
+    """A latent's share of a score; negative where it speaks against the pair.
+
+    The shares of one score add up to 1, with what belongs to no latent where there is such a part.
+    """
 
     latent: int
     name: str
-    share: Share
+    share: float
     query_activation: float
     target_activation: float

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Int64
 
 from server.schemas import HeatmapRequest, HeatmapTarget
-from server.services.text import WordsLeftOut, leave_words_out
+from server.services.text import ReadText, WordsLeftOut
 from server.services.towers import Reading, Towers, as_query
 from sparc_core.attribution import CaptionMatch, CodeSum, CrossModal, LatentSum, Similarity, Target
 from sparc_core.errors import InputError, NotFoundError
@@ -31,33 +31,40 @@ class Targets:
         """Args: the models."""
         self._towers = towers
 
-    def read(self, request: HeatmapRequest) -> Wanted:
+    def wanted(self, request: HeatmapRequest, read: ReadText | None) -> Wanted:
         """What a request looks for.
+
+        Args:
+            request: With a caption, with latents, or with both.
+            read: The caption, as `text_stream` reads it.
 
         Raises:
             NotFoundError: No such latent.
-            InputError: Nobody can read the caption, it activates no latent, or not those asked for.
+            InputError: No word of the caption is known, it activates no latent, or not those asked for.
         """
         latents = self._checked(request.latents)
-        if request.caption is None:
+        if read is None:
             assert latents is not None, "the request has a caption or latents"
             query = query_code(latents.numpy(), torch.ones(len(latents)).numpy())
             return Wanted(None, WordsLeftOut([], None), query, request.target, "")
-        streams = self._towers.live_streams("text")
-        if not streams:
-            raise InputError("this bundle has no text stream with a backbone to read the caption with")
-        reading = self._towers.read(streams[-1], request.caption)
-        query = as_query(reading.code)
+        reading, query = read.reading, as_query(read.reading.code)
         if not any(word.known for word in reading.words):
             raise InputError(
-                f'the text tower knows no word of "{request.caption[:60]}": use words of the captions it learnt from'
+                f'the text tower knows no word of "{(request.caption or "")[:60]}": '
+                "use words of the captions it learnt from"
             )
         if not len(query.latents):
             raise InputError("the caption activates no latent: say it in other words")
         if latents is not None:
             query = _narrowed(query, latents)
-        left_out = leave_words_out(self._towers, streams[-1], reading)
-        return Wanted(reading, left_out, query, request.target, streams[-1])
+        return Wanted(reading, read.left_out, query, request.target, self.text_stream())
+
+    def text_stream(self) -> str:
+        """The stream that reads captions; InputError where there is none."""
+        streams = self._towers.live_streams("text")
+        if not streams:
+            raise InputError("this bundle has no text stream with a backbone to read the caption with")
+        return streams[-1]
 
     def target(self, wanted: Wanted, stream: str) -> Target:
         """What one image stream's heatmaps explain.

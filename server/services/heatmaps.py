@@ -17,7 +17,6 @@ from server.schemas import (
     Heatmap,
     HeatmapRequest,
     HeatmapTarget,
-    LatentActivation,
     PictureHeatmaps,
     PictureTrust,
     Window,
@@ -27,7 +26,7 @@ from server.services.items import Items
 from server.services.latents import Latents
 from server.services.look_cache import LookCache, Subject
 from server.services.retrieval import Retriever
-from server.services.text import match_by_word, shade_words
+from server.services.text import ReadText, match_by_word
 from server.services.towers import Towers, as_query
 from server.services.trust import Trust
 from server.uploads import UploadStore
@@ -81,24 +80,34 @@ class Heatmaps:
         self._targets = Targets(towers)
         self._trust = Trust(towers, self._targets)
 
-    def plan(self, request: HeatmapRequest) -> Plan:
-        """Read the caption and choose the pictures.
+    def text_stream(self, request: HeatmapRequest) -> str | None:
+        """The stream that reads a request's caption, None where it has none, once its image streams were checked.
+
+        Raises:
+            NotFoundError: No such stream.
+            InputError: A stream has no patches to look at, or nobody can read the caption.
+        """
+        self._streams(request)
+        return None if request.caption is None else self._targets.text_stream()
+
+    def plan(self, request: HeatmapRequest, read: ReadText | None) -> Plan:
+        """Choose the pictures for what was read.
+
+        Args:
+            request: What is asked.
+            read: Its caption, as `text_stream` reads it; None where it has none.
 
         Raises:
             NotFoundError: No such item, upload, latent or stream.
             InputError: A stream has no patches to look at, or there is nothing to look for.
         """
-        streams = list(dict.fromkeys(request.streams or self._towers.live_streams("image")))
-        if not streams:
-            raise InputError("this bundle has no image stream with a backbone to look with")
-        for stream in streams:
-            head_blocks(request.method, self._towers.image(stream), request.layers)
-        wanted = self._targets.read(request)
+        streams = self._streams(request)
+        wanted = self._targets.wanted(request, read)
         for stream in streams:
             self._targets.target(wanted, stream)
         item_ids = self._item_ids(request, wanted, streams)
         self._check_windows(request, item_ids, streams)
-        return Plan(request, self._reading(request, wanted, item_ids, streams), wanted, item_ids, streams)
+        return Plan(request, self._reading(request, read, wanted, item_ids, streams), wanted, item_ids, streams)
 
     def chunks(self, plan: Plan) -> Iterator[list[str]]:
         """The plan's item ids in the pieces that `chunk` takes."""
@@ -150,23 +159,27 @@ class Heatmaps:
         """A picture of the plan."""
         return self._subject(plan.request, item_id).load()
 
+    def _streams(self, request: HeatmapRequest) -> list[str]:
+        streams = list(dict.fromkeys(request.streams or self._towers.live_streams("image")))
+        if not streams:
+            raise InputError("this bundle has no image stream with a backbone to look with")
+        for stream in streams:
+            head_blocks(request.method, self._towers.image(stream), request.layers)
+        return streams
+
     def _reading(
-        self, request: HeatmapRequest, wanted: Wanted, item_ids: list[str], streams: list[str]
+        self, request: HeatmapRequest, read: ReadText | None, wanted: Wanted, item_ids: list[str], streams: list[str]
     ) -> CaptionReading:
-        words = [] if wanted.reading is None else shade_words(self._towers, wanted.reading, wanted.left_out)
-        n_words = 0 if wanted.reading is None else len(wanted.reading.words)
+        words = [] if read is None else read.words
         return CaptionReading(
             words=words,
-            words_cut=n_words - len(words),
-            code=self._code(wanted),
+            words_cut=0 if read is None else len(read.reading.words) - len(words),
+            code=self._latents.named(wanted.query),
             item_ids=item_ids,
             streams=streams,
             target=request.target,
             method=request.method,
         )
-
-    def _code(self, wanted: Wanted) -> list[LatentActivation]:
-        return self._latents.named(wanted.query)
 
     def _answers(self, plan: Plan, stream: str, maps: Maps, sizes: list[tuple[int, int]], layers: int) -> list[Heatmap]:
         values, totals = maps.values.cpu(), maps.score.total.cpu().tolist()

@@ -2,12 +2,19 @@
 
 import io
 import re
+from functools import cached_property
+from typing import Any
 
+import numpy as np
 from PIL import Image
 
-from server.schemas import Item
+from server.cache import BoundedCache
+from server.schemas import Item, ItemPage, ItemQuery, ItemSummary, Label
+from server.services.cursors import Cursors
+from server.services.filters import Filters
 from server.services.latents import Latents
 from sparc_core.bundle import Bundle
+from sparc_core.bundle.tables import Item as BundleItem
 from sparc_core.errors import BundleError, SparcError
 from sparc_core.picture_files import open_media
 from sparc_core.retrieval import query_code
@@ -20,9 +27,12 @@ _ROWS_LOOKED_AT, _SHORT_TEXT = 100, 48
 class Items:
     """Answers about the items of one bundle."""
 
-    def __init__(self, bundle: Bundle, latents: Latents) -> None:
-        """Args: an open bundle, and the latents for their names."""
-        self._bundle, self._latents = bundle, latents
+    def __init__(
+        self, bundle: Bundle, latents: Latents, filters: Filters, cursors: Cursors, thumbnail_bytes: int
+    ) -> None:
+        """Args: what the answers are made of, and bytes of thumbnails to keep."""
+        self._bundle, self._latents, self._filters, self._cursors = bundle, latents, filters, cursors
+        self.thumbnails = BoundedCache[tuple[int, int], bytes]("thumbnails", thumbnail_bytes, len)
         self._streams = [stream.name for stream in bundle.manifest.streams]
 
     def item(self, item_id: str) -> Item:
@@ -33,8 +43,43 @@ class Items:
         for stream in self._streams:
             stored = self._bundle.codes(stream)
             codes[stream] = self._latents.named(query_code(stored.latents[row], stored.activations[row]))
-        facts = {name: getattr(item, name) for name in ("item_id", "caption", "width", "height", "split")}
-        return Item(**facts, labels=list(item.labels), codes=codes)
+        return Item(**_facts(item), labels=list(item.labels), codes=codes)
+
+    def page(self, query: ItemQuery) -> ItemPage:
+        """A page of the corpus.
+
+        Raises:
+            NotFoundError: There is no such label or split.
+            InputError: The cursor is not one of ours.
+        """
+        kept = self._bundle.items.with_captions_like(query.caption)
+        if query.label is not None:
+            kept &= self._filters.with_label(query.label)
+        if query.split is not None:
+            kept &= self._filters.in_split(query.split)
+        rows = np.flatnonzero(kept)
+        start = self._cursors.position(query.cursor, len(rows))
+        return ItemPage(
+            items=[
+                ItemSummary(**_facts(item), labels=list(item.labels))
+                for item in self._bundle.items.take(rows[start : start + query.limit])
+            ],
+            total=len(rows),
+            next_cursor=self._cursors.after(start + query.limit, len(rows)),
+        )
+
+    @cached_property
+    def labels(self) -> list[Label]:
+        """The labels of the corpus, parents first."""
+        return [
+            Label(
+                name=label.name,
+                kind=label.kind,
+                parent=label.parent,
+                n_items=int(self._filters.with_label(label.name).sum()),
+            )
+            for label in self._bundle.manifest.labels
+        ]
 
     def example_texts(self) -> list[str]:
         """A few texts that fit the corpus: what the storybook is known for, or short captions of held-out items."""
@@ -60,11 +105,25 @@ class Items:
 
     def thumbnail(self, item_id: str, size: int) -> bytes:
         """The item's picture as WebP, at most `size` pixels wide and high, never enlarged."""
-        picture = self.picture(item_id)
-        picture.thumbnail((size, size))
-        out = io.BytesIO()
-        picture.save(out, "WEBP", quality=88, method=2)
-        return out.getvalue()
+        key = (self._bundle.items.row_of(item_id), size)
+        known = self.thumbnails.get(key)
+        if known is None:
+            known = as_webp(self.picture(item_id), size)
+            self.thumbnails.put(key, known)
+        return known
+
+
+def as_webp(picture: Image.Image, size: int) -> bytes:
+    """A picture as WebP, at most `size` pixels wide and high, never enlarged."""
+    picture = picture.copy()
+    picture.thumbnail((size, size))
+    out = io.BytesIO()
+    picture.save(out, "WEBP", quality=88, method=2)
+    return out.getvalue()
+
+
+def _facts(item: BundleItem) -> dict[str, Any]:
+    return {name: getattr(item, name) for name in ("item_id", "caption", "width", "height", "split")}
 
 
 def _first_sentence(caption: str) -> str:

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from cachetools import LRUCache
 from PIL import Image
 
+from server.cache import BoundedCache
 from server.services.towers import Towers
 from sparc_core.attribution import Looks, Method, head_blocks, join, look_for
 
@@ -23,25 +23,19 @@ class LookCache:
     def __init__(self, towers: Towers, n_bytes: int) -> None:
         """Args: `n_bytes` of tokens at most, on the towers' device."""
         self._towers = towers
-        self._kept: LRUCache[tuple[object, ...], Looks] = LRUCache(n_bytes, lambda looks: looks.n_bytes)
-        self.hits = self.misses = 0
+        self.kept = BoundedCache[tuple[object, ...], Looks]("looks", n_bytes, lambda looks: looks.n_bytes)
 
     def looks(self, stream: str, subjects: Sequence[Subject], method: Method, layers: int | None) -> Looks:
         """Looks of some pictures in one stream, as one batch."""
         backbone = self._towers.image(stream)
         n = head_blocks(method, backbone, layers)
         keys = [(subject.key, stream, n, method.blends) for subject in subjects]
-        found = {key: self._kept.get(key) for key in keys}
+        found = {key: self.kept.get(key) for key in keys}
         missing = [subject for subject, key in zip(subjects, keys, strict=True) if found[key] is None]
-        self.hits, self.misses = self.hits + len(subjects) - len(missing), self.misses + len(missing)
         if missing:
             x = self._towers.batch(stream, [subject.load() for subject in missing])
             made = look_for(method, backbone, x, n, embed=True).rows()
             for subject, look in zip(missing, made, strict=True):
                 found[subject.key, stream, n, method.blends] = look
-                self._keep((subject.key, stream, n, method.blends), look)
+                self.kept.put((subject.key, stream, n, method.blends), look)
         return join([look for look in (found[key] for key in keys) if look is not None])
-
-    def _keep(self, key: tuple[object, ...], look: Looks) -> None:
-        if look.n_bytes <= self._kept.maxsize:
-            self._kept[key] = look

@@ -1,5 +1,6 @@
 """How a text was read: which of its words drive its code, or its match, and which words its tower never learnt."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -19,11 +20,44 @@ class WordsLeftOut(NamedTuple):
     codes: SparseCode | None  # None where there is no word
 
 
-def leave_words_out(towers: Towers, stream: str, reading: Reading) -> WordsLeftOut:
-    """A text without each of its words, as its stream reads that."""
-    read = [word for word in reading.words if word.positions]
-    texts = [" ".join(word.text for word in read if word is not left_out) for left_out in read]
-    return WordsLeftOut(read, towers.read_all(stream, texts) if texts else None)
+class ReadText(NamedTuple):
+    """A text as its stream reads it, and what its words do."""
+
+    reading: Reading
+    left_out: WordsLeftOut
+    words: list[Word]
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory of the tensors, and about that of the words."""
+        codes = [self.reading.code, *([self.left_out.codes] if self.left_out.codes else [])]
+        tensors = [self.reading.features, *(tensor for code in codes for tensor in code)]
+        return sum(tensor.nbytes for tensor in tensors) + 500 * (2 + len(self.words))
+
+
+def read_texts(towers: Towers, stream: str, texts: Sequence[str]) -> list[ReadText]:
+    """Read texts, each also without each of its words, as one batch. Runs models: call on the device worker."""
+    words = [towers.text(stream).words(text) for text in texts]
+    read = [[word for word in own if word.positions] for own in words]
+    variants = [[" ".join(w.text for w in own if w is not left_out) for left_out in own] for own in read]
+    flat = [one for text, own in zip(texts, variants, strict=True) for one in (text, *own)]
+    features, codes = towers.read_all(stream, flat)
+    found, start = [], 0
+    for own_words, own_read in zip(words, read, strict=True):
+        rows = slice(start, start + 1 + len(own_read))
+        found.append(_read_text(towers, own_words, own_read, features[rows], SparseCode(*(c[rows] for c in codes))))
+        start = rows.stop
+    return found
+
+
+def _read_text(
+    towers: Towers, words: list[TextWord], read: list[TextWord], features: torch.Tensor, codes: SparseCode
+) -> ReadText:
+    """From the rows of a text: its own first, then those without each word. Copies, so that a batch is not kept."""
+    own, without = [SparseCode(*(c[part].clone() for c in codes)) for part in (slice(0, 1), slice(1, None))]
+    reading = Reading(words, features[:1].clone(), own)
+    left_out = WordsLeftOut(read, without if read else None)
+    return ReadText(reading, left_out, shade_words(towers, reading, left_out))
 
 
 def shade_words(towers: Towers, reading: Reading, left_out: WordsLeftOut) -> list[Word]:

@@ -1,6 +1,7 @@
 """The warm models of a bundle: backbones and SPARC on one device, from pictures and texts to codes."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -8,12 +9,14 @@ import torch
 from jaxtyping import Float, Float32
 from PIL import Image
 
+from sparc_core.attribution.faithfulness import features_of_patches
 from sparc_core.backbones import ImageBackbone, TextBackbone, TextWord, load_backbone
-from sparc_core.backbones.features import unit_features
+from sparc_core.backbones.features import native_precision, unit_features
 from sparc_core.backbones.shared_spaces import shared_spaces
 from sparc_core.bundle import Bundle
 from sparc_core.checkpoint import load_sparc
 from sparc_core.errors import InputError, NotFoundError
+from sparc_core.model import normalize
 from sparc_core.retrieval import QueryCode, query_code
 from sparc_core.sparse import SparseCode
 
@@ -26,6 +29,20 @@ class Reading(NamedTuple):
     code: SparseCode
 
 
+class Look(NamedTuple):
+    """A picture as its stream sees it: unit features, and its code under per-stream selection."""
+
+    features: Float32[np.ndarray, " d"]
+    code: QueryCode
+
+
+class Decoder(NamedTuple):
+    """What turns a code into features of a stream."""
+
+    dictionary: Float32[np.ndarray, "l d"]  # as trained, within a step of unit norm
+    pre_bias: Float32[np.ndarray, " d"]
+
+
 class Towers:
     """Backbones and SPARC of one bundle. Its methods run models: call them on the device worker only."""
 
@@ -36,7 +53,12 @@ class Towers:
         self.backbones: dict[str, ImageBackbone | TextBackbone] = {
             s.name: load_backbone(s.backbone).to(device) for s in bundle.manifest.streams if s.backbone
         }
+        self._decoders = cache(self._read_decoder)
         self._similar = shared_spaces({s.name: s.backbone for s in bundle.manifest.streams}, self.modalities)
+        # A text tower stands for its space.
+        self._spaces = {
+            name: {text for text, image in self._similar if name in (text, image)} for name in self.modalities
+        }
         self.sparc = load_sparc(bundle.sparc_path).to(device).eval().requires_grad_(False)
         for name, backbone in self.backbones.items():
             width = self.sparc.config.streams.get(name)
@@ -59,6 +81,14 @@ class Towers:
         assert isinstance(backbone, TextBackbone)
         return backbone
 
+    def known(self, stream: str) -> str:
+        """The stream's name; NotFoundError where there is none."""
+        if stream not in self.modalities:
+            raise NotFoundError(
+                "stream", f'there is no stream "{stream[:40]}": the streams are {", ".join(self.modalities)}'
+            )
+        return stream
+
     def streams(self, modality: str) -> list[str]:
         """The streams of one modality, in the bundle's order."""
         return [name for name, its in self.modalities.items() if its == modality]
@@ -71,40 +101,63 @@ class Towers:
         """Image streams whose features lie in a text stream's space: towers that were trained together."""
         return [image for text, image in self._similar if text == text_stream and image in self.backbones]
 
+    def in_one_space(self, first: str, second: str) -> bool:
+        """Whether features of two streams can be compared without SPARC."""
+        return first == second or bool(self._spaces[first] & self._spaces[second])
+
     def dictionary(self, stream: str) -> Float32[np.ndarray, "l d"]:
         """The unit-norm dictionary of a stream."""
         return self.sparc.dictionary(stream).cpu().numpy()
 
-    def read(self, stream: str, text: str) -> Reading:
-        """Encode a text in a text stream."""
+    def decoder(self, stream: str) -> Decoder:
+        """A stream's decoder, on the CPU."""
+        return self._decoders(stream)
+
+    def encoder_row(self, stream: str, latent: int) -> tuple[Float32[np.ndarray, " d"], float]:
+        """What makes a latent's logit from unit features: weights, and what is added to the weighted sum."""
+        own = self.sparc.autoencoder(stream)
+        weights = own.encoder[latent].detach()
+        constant = float(own.latent_bias[latent] - weights @ own.pre_bias)
+        return weights.float().cpu().numpy(), constant
+
+    def read_all(self, stream: str, texts: Sequence[str]) -> tuple[Float[torch.Tensor, "b d"], SparseCode]:
+        """Unit features of texts in a text stream, and their codes under per-stream selection."""
         backbone = self.text(stream)
-        tokens = backbone.preprocess([text]).to(self.device)
-        features = unit_features(backbone, tokens)
-        return Reading(backbone.words(text), features, self._code(stream, features))
+        features = unit_features(backbone, backbone.preprocess(texts).to(self.device))
+        return features, self._code(stream, features)
 
-    def read_all(self, stream: str, texts: Sequence[str]) -> SparseCode:
-        """The codes of several texts in a text stream, under per-stream selection."""
-        tokens = self.text(stream).preprocess(texts).to(self.device)
-        return self._code(stream, unit_features(self.text(stream), tokens))
+    def look_all(self, stream: str, pictures: Sequence[Image.Image]) -> list[Look]:
+        """Pictures in an image stream."""
+        return self._looks(stream, unit_features(self.image(stream), self.batch(stream, pictures)))
 
-    def look(self, stream: str, picture: Image.Image) -> QueryCode:
-        """The code of a picture in an image stream, under per-stream selection."""
+    def look_at_patches(self, stream: str, picture: Image.Image, patches: Sequence[int]) -> Look:
+        """A picture of which only some patches are shown."""
         backbone = self.image(stream)
-        return as_query(self._code(stream, unit_features(backbone, self.batch(stream, [picture]))))
+        with torch.no_grad(), native_precision(self.device):
+            embedded = backbone.trunk(self.batch(stream, [picture]), backbone.n_blocks).tokens
+        kept = torch.tensor([list(patches)], device=self.device)
+        return self._looks(stream, normalize(features_of_patches(backbone, embedded, kept).float()))[0]
 
     def batch(self, stream: str, pictures: Sequence[Image.Image]) -> torch.Tensor:
         """Pictures as one input batch of a stream, on the device."""
         return self.image(stream).preprocess(pictures).to(self.device)
+
+    def _looks(self, stream: str, features: Float[torch.Tensor, "b d"]) -> list[Look]:
+        code = self._code(stream, features)
+        rows = zip(code.latents.cpu().numpy(), code.activations.detach().cpu().numpy(), strict=True)
+        codes = [query_code(latents, activations) for latents, activations in rows]
+        return [Look(*one) for one in zip(features.cpu().numpy(), codes, strict=True)]
+
+    def _read_decoder(self, stream: str) -> Decoder:
+        own = self.sparc.autoencoder(stream)
+        return Decoder(*(part.detach().float().cpu().numpy() for part in (own.dictionary, own.pre_bias)))
 
     @torch.no_grad()
     def _code(self, stream: str, features: Float[torch.Tensor, "b d"]) -> SparseCode:
         return self.sparc.encode({stream: features}, selection="local")[stream]
 
     def _backbone(self, stream: str) -> ImageBackbone | TextBackbone:
-        if stream not in self.modalities:
-            known = ", ".join(self.modalities)
-            raise NotFoundError("stream", f'there is no stream "{stream[:40]}": the streams are {known}')
-        if stream not in self.backbones:
+        if self.known(stream) not in self.backbones:
             raise InputError(f'stream "{stream}" was built from given features: it has no backbone to look with')
         return self.backbones[stream]
 

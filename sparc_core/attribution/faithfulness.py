@@ -89,7 +89,20 @@ def _scores(
     kept: Int64[torch.Tensor, "b p"],
     score: Scorer,
 ) -> Float[torch.Tensor, " b"]:
-    """Scores of pictures of which only some patches are shown, the same number of each."""
+    return score(features_of_patches(backbone, embedded, kept), 1)
+
+
+@torch.no_grad()
+def features_of_patches(
+    backbone: ImageBackbone, embedded: Float[torch.Tensor, "b t d"], kept: Int64[torch.Tensor, "b p"]
+) -> Float[torch.Tensor, "b d"]:
+    """Features of pictures of which only some patches are shown, the same number of each.
+
+    Args:
+        backbone: The tower.
+        embedded: The pictures' tokens that enter its first block.
+        kept: The patches that stay, by number, row by row.
+    """
     # A tower without prefix tokens has nothing left when all patches are gone.
     if backbone.drops_patches and kept.shape[1] + backbone.n_prefix > 0:
         trunk = some_patches(backbone, embedded, kept[:, None])
@@ -99,8 +112,7 @@ def _scores(
         stays.scatter_(1, kept + backbone.n_prefix, True)
         trunk = trunk_of(backbone, torch.where(stays[:, :, None], embedded, _empty_page(backbone, embedded)))
     with native_precision(embedded.device):
-        features = backbone.finish(trunk, backbone.n_blocks)
-    return score(features, 1)
+        return backbone.finish(trunk, backbone.n_blocks)
 
 
 def _empty_page(backbone: ImageBackbone, embedded: torch.Tensor) -> Float[torch.Tensor, "1 t d"]:

@@ -79,6 +79,16 @@ class Geometry:
         """The part of a picture that one patch covers."""
         return self._box(row, column, row + 1, column + 1, width, height)
 
+    def patches_in(self, box: Box, width: int, height: int) -> list[int]:
+        """Numbers (row by row) of the patches whose centres lie in a rectangle of a picture."""
+        found = []
+        for number in range(self.rows * self.columns):
+            patch = self.patch_box(*divmod(number, self.columns), width, height)
+            x, y = (patch.left + patch.right) / 2, (patch.top + patch.bottom) / 2
+            if box.left <= x < box.right and box.top <= y < box.bottom:
+                found.append(number)
+        return found
+
     def patch_of(self, x: float, y: float, width: int, height: int) -> tuple[int, int] | None:
         """Row and column of the patch at a point of a picture; None outside the grid or the picture."""
         if not (0 <= x < width and 0 <= y < height):

@@ -13,10 +13,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sparc_core.errors import BundleError
 
-SCHEMA_VERSION: Literal[2] = 2
+SCHEMA_VERSION: Literal[3] = 3
 MANIFEST_NAME = "manifest.json"
 Selection = Literal["own", "local"]
 """Which codes: those of the model's own selection, or those of per-stream selection (retrieval uses these)."""
+VectorKind = Literal["exact", "hnsw", "ivfpq"]
+"""How a stream's features are searched: exactly, over a graph of neighbours, or in lists of compressed features."""
 
 
 class _Model(BaseModel):
@@ -24,13 +26,14 @@ class _Model(BaseModel):
 
 
 class StreamManifest(_Model):
-    """One stream: its name, modality, the width of its features and the backbone that computes them ("" for none)."""
+    """One stream: its name, modality, width of features, the backbone that computes them ("" for none), their index."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_-]*$")
     modality: Literal["image", "text"]
     d: int = Field(gt=0)
     backbone: str
     preprocessing: str = ""
+    vectors: VectorKind = "exact"
 
 
 class SparcManifest(_Model):
@@ -82,7 +85,7 @@ class ManifestDraft(_Model):
 class Manifest(ManifestDraft):
     """The whole of `manifest.json`."""
 
-    schema_version: Literal[2]
+    schema_version: Literal[3]
     bundle_id: str = Field(pattern=r"^[0-9a-f]{16}$")
     files: dict[str, FileManifest]
 

@@ -15,6 +15,7 @@ from jaxtyping import Float32, Int64
 from sparc_core.errors import BundleError, NotFoundError
 
 _BYTES_PER_ACTIVATION = 4
+_BYTES_PER_ENTRY = _BYTES_PER_ACTIVATION + 8
 
 
 class Posting(NamedTuple):
@@ -24,35 +25,29 @@ class Posting(NamedTuple):
     activations: Float32[np.ndarray, "m"]
 
 
-class _MappedArray:
-    """Mapped memory that NumPy can view; the view keeps `owner`, and so the mapping, alive."""
-
-    def __init__(self, address: int, n: int, dtype: str, owner: object) -> None:
-        self._owner = owner
-        self.__array_interface__ = {"data": (address, True), "shape": (n,), "typestr": dtype, "version": 3}
-
-
 class Postings:
-    """The posting lists of one stream."""
+    """The posting lists of one stream, mapped."""
 
-    def __init__(self, index: faiss.Index, path: Path) -> None:
-        """Args: `index` holds one inverted list per latent, as `write_postings` makes them, mapped from `path`."""
-        self._index, self._path = index, path
-        self._lists = faiss.downcast_InvertedLists(index.invlists)
+    def __init__(self, sizes: Int64[np.ndarray, "l"], path: Path) -> None:
+        """Args: `sizes` of the lists, which lie in `path` as `write_postings` makes them."""
+        self._sizes, self._path = sizes, path
+        ends = len(_header(sizes)) + _BYTES_PER_ENTRY * np.cumsum(sizes)
+        self._starts: list[int] = (ends - _BYTES_PER_ENTRY * sizes).tolist()
+        self._file = np.asarray(np.memmap(path, np.uint8, "r"))  # slices of a memmap itself take ten times as long
 
     @property
     def n_latents(self) -> int:
         """How many lists there are."""
-        return int(self._lists.nlist)
+        return len(self._sizes)
 
     @property
     def n_entries(self) -> int:
         """Entries of all lists together."""
-        return int(self._index.ntotal)
+        return int(self._sizes.sum())
 
     def n_items_of(self, latent: int) -> int:
         """How many items activate the latent."""
-        return int(self._lists.list_size(self._checked(latent)))
+        return int(self._sizes[self._checked(latent)])
 
     def of(self, latent: int) -> Posting:
         """The posting list of a latent.
@@ -60,14 +55,10 @@ class Postings:
         Raises:
             NotFoundError: There is no such latent.
         """
-        n = self.n_items_of(latent)
-        if n == 0:
-            return Posting(np.empty(0, np.int64), np.empty(0, np.float32))
-        ids = int(self._lists.get_ids(latent))
-        codes = int(self._lists.get_codes(latent))
-        return Posting(
-            np.asarray(_MappedArray(ids, n, "<i8", self._index)), np.asarray(_MappedArray(codes, n, "<f4", self._index))
-        )
+        n, start = self.n_items_of(latent), self._starts[latent]
+        middle = start + _BYTES_PER_ACTIVATION * n
+        activations = self._file[start:middle].view("<f4")
+        return Posting(self._file[middle : start + _BYTES_PER_ENTRY * n].view("<i8"), activations)
 
     def in_order(self) -> Iterator[Posting]:
         """Every latent's list in turn, read from the file: a pass over all of a large file leaves no map of it behind.
@@ -75,10 +66,9 @@ class Postings:
         Raises:
             BundleError: The file ends early.
         """
-        sizes = np.array([self._lists.list_size(latent) for latent in range(self.n_latents)], np.int64)
         with self._path.open("rb") as file:
-            file.seek(len(_header(sizes)))
-            for n in sizes.tolist():
+            file.seek(self._starts[0])
+            for n in self._sizes.tolist():
                 activations, items = np.fromfile(file, "<f4", n), np.fromfile(file, "<i8", n)
                 if len(items) != n:
                     raise BundleError(f"{self._path} is truncated: rebuild the bundle")
@@ -142,7 +132,11 @@ def read_postings(path: Path, n_latents: int) -> Postings:
         or index.code_size != _BYTES_PER_ACTIVATION
     ):
         raise BundleError(f"{path} does not hold posting lists of {n_latents} latents: rebuild the bundle")
-    return Postings(index, path)
+    lists = index.invlists
+    sizes = np.array([lists.list_size(latent) for latent in range(n_latents)], np.int64)
+    if path.stat().st_size != len(_header(sizes)) + _BYTES_PER_ENTRY * int(sizes.sum()):
+        raise BundleError(f"{path} is truncated, or not laid out as posting lists are: rebuild the bundle")
+    return Postings(sizes, path)
 
 
 def read_index(path: Path, flags: int) -> Any:

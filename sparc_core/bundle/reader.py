@@ -79,13 +79,20 @@ class Bundle:
         return self._postings(self._known(stream), "local")
 
     def vectors(self, stream: str) -> "faiss.Index":
-        """The stream's unit-norm features as a FAISS inner-product index; ids are rows."""
+        """The stream's unit-norm features as a FAISS inner-product index of the manifest's kind; ids are rows."""
         return self._vectors(self._known(stream))
 
     @property
     def sparc_path(self) -> Path:
         """The model."""
         return self.path / "sparc.safetensors"
+
+    def evaluation_text(self) -> str:
+        """The text of evaluation.json; BundleError where it cannot be read."""
+        try:
+            return (self.path / "evaluation.json").read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise BundleError(f"{self.path / 'evaluation.json'} cannot be read ({error}): rebuild the bundle") from None
 
     def media_path(self, row: int) -> Path:
         """Where the item's picture lies.
@@ -120,8 +127,8 @@ class Bundle:
     def _read_vectors(self, stream: str) -> Any:
         from sparc_core.bundle.vectors import read_vectors
 
-        n_items, d = self.manifest.corpus.n_items, self.manifest.stream(stream).d
-        return read_vectors(self.path / "vectors" / f"{stream}.faiss", n_items, d)
+        n_items, described = self.manifest.corpus.n_items, self.manifest.stream(stream)
+        return read_vectors(self.path / "vectors" / f"{stream}.faiss", n_items, described.d, described.vectors)
 
     def _verify_content(self) -> None:
         from sparc_core.bundle.tables import MEDIA_SCHEMA, read_table

@@ -5,6 +5,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from jaxtyping import Float32, Int32, Int64
+from jaxtyping import Bool, Float32, Int32, Int64
 
 from sparc_core.errors import BundleError, NotFoundError
 
@@ -33,7 +35,13 @@ ITEM_SCHEMA = pa.schema(
 REJECTED_SCHEMA = pa.schema({"item_id": pa.string(), "source": pa.string(), "reason": pa.string()})
 MEDIA_SCHEMA = pa.schema({"path": pa.string(), "bytes": pa.int64(), "sha256": pa.string()})
 _LABEL_SHARES = pa.list_(pa.struct({"label": pa.string(), "share": pa.float32()}))
-_STREAM_COLUMNS = {"density": pa.float32(), "mean": pa.float32(), "max": pa.float32(), "purity": pa.float32()}
+_STREAM_COLUMNS = {
+    "density": pa.float32(),
+    "local_density": pa.float32(),
+    "mean": pa.float32(),
+    "max": pa.float32(),
+    "purity": pa.float32(),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +97,50 @@ class ItemTable:
         return int(row)
 
     def take(self, rows: Iterable[int]) -> list[Item]:
-        """The items in these rows, in this order."""
-        return [self[int(row)] for row in rows]
+        """The items in these rows, in this order; a column at a time, which is fast for many.
+
+        Raises:
+            NotFoundError: There is no such row.
+        """
+        wanted = np.fromiter((int(row) for row in rows), np.int64)
+        for row in wanted[(wanted < 0) | (wanted >= len(self))][:1]:
+            raise NotFoundError("item", f"there is no item in row {row}: this bundle has {len(self)} items")
+        columns = {name: column.take(pa.array(wanted)).to_pylist() for name, column in self._columns.items()}
+        columns["labels"] = [tuple(labels) for labels in columns["labels"]]
+        return [Item(row, *values) for row, *values in zip(wanted.tolist(), *columns.values(), strict=True)]
+
+    def ids_of(self, rows: Sequence[int] | Int64[np.ndarray, "m"]) -> list[str]:
+        """The ids of some rows, in their order."""
+        return list(self._columns["item_id"].take(pa.array(rows)).to_pylist())
+
+    def captions_of(self, rows: Sequence[int] | Int64[np.ndarray, "m"]) -> list[str]:
+        """The captions of some rows, in their order."""
+        return list(self._columns["caption"].take(pa.array(rows)).to_pylist())
+
+    def with_captions_like(self, words: str) -> Bool[np.ndarray, "n"]:
+        """Which items' captions hold each of the words, in any case."""
+        found = np.ones(len(self), bool)
+        for word in words.split():
+            holds = pc.match_substring(self._columns["caption"], word, ignore_case=True)
+            found &= pc.fill_null(holds, False).to_numpy(zero_copy_only=False)
+        return found
+
+    def with_labels(self, names: Iterable[str]) -> Bool[np.ndarray, "n"]:
+        """Which items carry at least one of these labels."""
+        rows, codes, dictionary = self._labels
+        numbers = [dictionary[name] for name in names if name in dictionary]
+        found = np.zeros(len(self), bool)
+        found[rows[np.isin(codes, numbers)]] = True
+        return found
+
+    @cached_property
+    def _labels(self) -> tuple[Int64[np.ndarray, "m"], Int32[np.ndarray, "m"], dict[str, int]]:
+        """Every pair of an item and a label: rows, numbers of labels; and the labels' numbers."""
+        column = self._columns["labels"]
+        names = pc.list_flatten(column).dictionary_encode()
+        rows = pc.list_parent_indices(column).to_numpy(zero_copy_only=False)
+        dictionary = {name: number for number, name in enumerate(names.dictionary.to_pylist())}
+        return rows, names.indices.to_numpy(zero_copy_only=False), dictionary
 
     def rows_of_split(self, split: str) -> Int64[np.ndarray, "m"]:
         """The rows whose split is "train" or "test", ascending."""
@@ -117,7 +167,8 @@ class ItemTable:
 class LatentTable:
     """Statistics of all latents as columns, by latent; NaN stands for "not defined" in float columns.
 
-    Columns that exist per stream are mappings from the stream's name.
+    Columns that exist per stream are mappings from the stream's name; `pair_alignment` has a pair of names, in the
+    order of the streams. `alignment` is its mean, `density_local` is under per-stream selection, `density` is not.
     """
 
     name: Sequence[str]
@@ -125,6 +176,7 @@ class LatentTable:
     alive: Sequence[str]
     n_alive_streams: Int32[np.ndarray, "l"]
     alignment: Float32[np.ndarray, "l"]
+    pair_alignment: Mapping[tuple[str, str], Float32[np.ndarray, "l"]]
     purity: Float32[np.ndarray, "l"]
     label: Sequence[str | None]
     top_labels: Sequence[Sequence[LabelShare]]
@@ -132,6 +184,7 @@ class LatentTable:
     map_y: Float32[np.ndarray, "l"]
     nearest: Int32[np.ndarray, "l near"]
     density: Mapping[str, Float32[np.ndarray, "l"]]
+    density_local: Mapping[str, Float32[np.ndarray, "l"]]
     mean: Mapping[str, Float32[np.ndarray, "l"]]
     max: Mapping[str, Float32[np.ndarray, "l"]]
     stream_purity: Mapping[str, Float32[np.ndarray, "l"]]
@@ -140,6 +193,11 @@ class LatentTable:
     def __len__(self) -> int:
         """How many latents there are."""
         return len(self.name)
+
+
+def stream_pairs(streams: Iterable[str]) -> list[tuple[str, str]]:
+    """Every unordered pair of streams once, in their order."""
+    return list(combinations(streams, 2))
 
 
 def latent_schema(streams: Sequence[str]) -> pa.Schema:
@@ -157,6 +215,7 @@ def latent_schema(streams: Sequence[str]) -> pa.Schema:
     for stream in streams:
         fields |= {f"{column}_{stream}": kind for column, kind in _STREAM_COLUMNS.items()}
         fields[f"label_{stream}"] = pa.string()
+    fields |= {_pair_column(pair): pa.float32() for pair in stream_pairs(streams)}
     fields |= {"top_labels": _LABEL_SHARES, "map_x": pa.float32(), "map_y": pa.float32()}
     fields["nearest"] = pa.list_(pa.int32())
     return pa.schema(fields)
@@ -174,6 +233,7 @@ def write_latents(latents: LatentTable, path: Path) -> None:
     for stream in latents.density:
         for column, by_stream in _per_stream(latents).items():
             columns[f"{column}_{stream}"] = by_stream[stream]
+    columns |= {_pair_column(pair): found for pair, found in latents.pair_alignment.items()}
     schema = latent_schema(list(latents.density))
     arrays = [pa.array(columns[field.name], field.type, from_pandas=True) for field in schema]
     write_table(pa.Table.from_arrays(arrays, schema=schema), path)
@@ -193,6 +253,8 @@ def read_latents(path: Path, streams: Sequence[str], n_latents: int) -> LatentTa
         columns[name] = {stream: _numbers(table[f"{name}_{stream}"]) for stream in streams}
     return LatentTable(
         **columns,
+        pair_alignment={pair: _numbers(table[_pair_column(pair)]) for pair in stream_pairs(streams)},
+        density_local={stream: _numbers(table[f"local_density_{stream}"]) for stream in streams},
         top_labels=[[LabelShare(**share) for share in row] for row in table["top_labels"].to_pylist()],
         nearest=np.array(table["nearest"].to_pylist(), np.int32).reshape(n_latents, -1),
         stream_purity={stream: _numbers(table[f"purity_{stream}"]) for stream in streams},
@@ -242,11 +304,17 @@ def read_table(path: Path, schema: pa.Schema, n_rows: int | None = None) -> pa.T
 def _per_stream(latents: LatentTable) -> dict[str, Mapping[str, Any]]:
     return {
         "density": latents.density,
+        "local_density": latents.density_local,
         "mean": latents.mean,
         "max": latents.max,
         "purity": latents.stream_purity,
         "label": latents.stream_label,
     }
+
+
+def _pair_column(pair: tuple[str, str]) -> str:
+    """No stream's name has a tilde, so no two pairs share a column."""
+    return f"alignment_{pair[0]}~{pair[1]}"
 
 
 def _numbers(column: pa.ChunkedArray) -> Any:

@@ -66,6 +66,8 @@ def test_tables_become_a_recipe(tmp_path: Path) -> None:
     k = 7
     [media]
     keep = "originals"
+    [index]
+    vectors = "hnsw"
     """
     )
     recipe = read_config(write(tmp_path, text)).recipe()
@@ -76,6 +78,7 @@ def test_tables_become_a_recipe(tmp_path: Path) -> None:
     assert recipe.shared_spaces == (("words", "clip_img"),)
     assert (recipe.training.k, recipe.training.lr) == (7, 1e-4)
     assert recipe.media.keep == "originals"
+    assert recipe.vectors == "hnsw"
     assert recipe.model is None
 
 
@@ -92,6 +95,7 @@ def test_tables_become_a_recipe(tmp_path: Path) -> None:
         (MINIMAL + "[training]\nk = 'many'", "k is 'many'"),
         (MINIMAL + "[training]\nrecipe = 'best'", "recipe is 'best': choose from"),
         (MINIMAL + "[media]\nside = 3", "side is 3"),
+        (MINIMAL + "[index]\nvectors = 'pq'", "index.vectors is 'pq': .*'exact', 'hnsw' or 'ivfpq'"),
         (MINIMAL + "[engine]\nkind = 'spark'", "engine.kind is 'spark'"),
         (MINIMAL + "[streams.Dino]\nbackbone = 'storybook:dino'", "Dino"),
         (MINIMAL + "[streams.x]", "give it a \"backbone\""),
@@ -163,7 +167,9 @@ def test_init_asks_for_the_place_of_a_corpus(tmp_path: Path, kind: str) -> None:
 
 def test_the_storybook_has_a_file_too(tmp_path: Path) -> None:
     assert build("init", "storybook", cwd=tmp_path).returncode == 0
+    assert '[index]\n# "exact";' in (tmp_path / "sparc.toml").read_text()
     recipe = read_config(tmp_path / "sparc.toml").recipe()
+    assert recipe.vectors == "exact"
     assert recipe.training.n_latents == 224
     assert recipe.shared_spaces == (("clip_txt", "clip_img"),)
 

@@ -97,9 +97,11 @@ def test_a_stream_without_a_backbone_is_served_and_says_what_it_cannot_do(import
         assert client.get("/api/v1/latents").status_code == 200
         assert client.get("/", headers={"accept": "text/html"}).status_code == 200
         assert client.get("/items/7", headers={"accept": "text/html"}).status_code == 200
-        hits = client.post("/api/v1/retrieve", json={"item_id": "7"}).json()["hits"]
-        assert hits
-        answer = client.post("/api/v1/retrieve", json={"text": "a cat"})
+        for way in ("latent", "reconstruction", "backbone"):
+            hits = client.post("/api/v1/retrieve", json={"query": [{"item_id": "7"}], "way": way}).json()["hits"]
+            assert hits
+        assert client.post("/api/v1/latents/search", json={"item_id": "7"}).json()["latents"]
+        answer = client.post("/api/v1/retrieve", json={"query": [{"text": "a cat"}]})
         assert answer.status_code == 422
         assert "no text stream with a backbone" in answer.json()["error"]["message"]
         answer = client.post("/api/v1/heatmaps", json={"caption": "a cat", "streams": ["dino"]})

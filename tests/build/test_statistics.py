@@ -1,5 +1,6 @@
 """Latent statistics, names and layout against plain loops and hand-made cases."""
 
+import tempfile
 from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
@@ -73,20 +74,48 @@ def test_usage_is_what_a_loop_counts(inverted: Callable[..., Postings]) -> None:
     assert len(found.top[9]) == 0
 
 
-def test_alignment_is_the_mean_jaccard_of_pairs(inverted: Callable[..., Postings]) -> None:
-    codes = {name: _codes(seed) for seed, name in enumerate("abc")}
+def test_alignment_is_the_jaccard_of_each_pair_and_their_mean(inverted: Callable[..., Postings]) -> None:
+    codes = {name: _codes(seed) for seed, name in enumerate("cab")}
     found = alignment({name: inverted(of_stream) for name, of_stream in codes.items()}, N_ITEMS)
+    assert list(found.by_pair) == [("c", "a"), ("c", "b"), ("a", "b")]
     for latent in range(N_LATENTS - 1):
-        sets = [set(_active(c, latent)) for c in codes.values()]
-        expected = np.mean([len(x & y) / len(x | y) for x, y in combinations(sets, 2)])
-        assert found[latent] == pytest.approx(expected, rel=1e-5)
-    assert np.isnan(found[9])
+        sets = {name: set(_active(c, latent)) for name, c in codes.items()}
+        expected = {(a, b): len(sets[a] & sets[b]) / len(sets[a] | sets[b]) for a, b in found.by_pair}
+        for pair, value in expected.items():
+            assert found.by_pair[pair][latent] == np.float32(value)
+        assert found.mean[latent] == pytest.approx(np.mean(list(expected.values())), rel=1e-6)
+    assert np.isnan([found.mean[9], *(values[9] for values in found.by_pair.values())]).all()
 
 
 def test_alignment_leaves_out_streams_in_which_the_latent_is_never_active(inverted: Callable[..., Postings]) -> None:
     one, none = (inverted(pack_codes(np.array([[latent]] * 2), np.ones((2, 1)), 2), 2) for latent in (0, 1))
-    assert alignment({"a": one, "b": one, "c": none}, 2)[0] == 1
-    assert np.isnan(alignment({"a": one, "c": none}, 2)).all()
+    found = alignment({"a": one, "b": one, "c": none}, 2)
+    assert found.mean[0] == found.by_pair["a", "b"][0] == 1
+    assert np.isnan([found.by_pair["a", "c"], found.by_pair["b", "c"]]).all()
+    assert np.isnan(alignment({"a": one, "c": none}, 2).mean).all()
+
+
+def test_a_stream_alone_agrees_with_nobody(inverted: Callable[..., Postings]) -> None:
+    found = alignment({"a": inverted(_codes(0))}, N_ITEMS)
+    assert found.by_pair == {}
+    assert np.isnan(found.mean).all()
+    assert found.mean.shape == (N_LATENTS,)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.sets(st.integers(0, 7)), min_size=2, max_size=5))
+def test_pairs_average_to_the_mean_whatever_is_active_where(active: list[set[int]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        postings = {}
+        for number, items in enumerate(active):
+            codes = pack_codes(np.zeros((8, 1), int), np.isin(np.arange(8), list(items))[:, None].astype(float), 1)
+            write_inverted(codes, 1, Path(folder) / f"{number}.faiss")
+            postings[str(number)] = read_postings(Path(folder) / f"{number}.faiss", 1)
+        found = alignment(postings, 8)
+    jaccards = [len(x & y) / len(x | y) for x, y in combinations(active, 2) if x and y]
+    both = {(str(i), str(j)): bool(active[i] and active[j]) for i, j in combinations(range(len(active)), 2)}
+    assert {pair: not np.isnan(values[0]) for pair, values in found.by_pair.items()} == both
+    assert found.mean[0] == pytest.approx(np.mean(jaccards) if jaccards else np.nan, nan_ok=True)
 
 
 def test_shares_are_averaged_over_streams_that_have_enough_items() -> None:
@@ -252,6 +281,11 @@ def test_the_table_has_a_row_per_latent_and_marks_the_dead(
     assert np.isnan(table.stream_purity["text"][3])
     assert table.label[9] is None
     assert table.nearest.shape == (N_LATENTS, 8)
+    assert list(table.pair_alignment) == [("eye", "text")]
+    np.testing.assert_array_equal(table.pair_alignment["eye", "text"], table.alignment)
+    for stream, codes in local.items():
+        shares = np.array([len(_active(codes, latent)) / N_ITEMS for latent in range(N_LATENTS)], np.float32)
+        np.testing.assert_array_equal(table.density_local[stream], shares)
     for latent in range(9):
         top = sorted(_active(own["eye"], latent).items(), key=lambda pair: (-pair[1], pair[0]))[:5]
         column = facts.label_names.index(table.stream_label["eye"][latent] or "")

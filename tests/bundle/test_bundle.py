@@ -196,7 +196,7 @@ def _edit(change: Callable[[dict], object]) -> Callable[[Path], None]:
         (lambda path: (path / "manifest.json").write_bytes(b"\xff\xfe\x00"), "manifest.json is damaged, not JSON"),
         (lambda path: (path / "manifest.json").write_text("[" * 100_000), "manifest.json is damaged, not JSON"),
         (lambda path: (path / "manifest.json").write_text("[]"), "it has no schema_version"),
-        (_edit(lambda data: data.update(schema_version=3)), r"has schema 3, this version reads 2: rebuild it with"),
+        (_edit(lambda data: data.update(schema_version=2)), r"has schema 2, this version reads 3: rebuild it with"),
         (_edit(lambda data: data.update(schema_version=True)), "has schema True"),
         (_edit(lambda data: data.pop("streams")), "manifest.json is damaged: streams: field required"),
         (_edit(lambda data: data.update(extra=1)), "manifest.json is damaged: extra: extra inputs"),
@@ -292,7 +292,8 @@ def test_the_document_names_every_file_field_and_column() -> None:
     text = DOCS.read_text(encoding="utf-8")
     schema = Bundle.__init__.__globals__["Manifest"].model_json_schema()
     fields = [*schema["properties"], *(name for model in schema["$defs"].values() for name in model["properties"])]
-    columns = [name.replace("_eye", "_<stream>") for name in latent_schema(["eye"]).names]
+    names = [name.replace("_eye~ear", "_<a>~<b>") for name in latent_schema(["eye", "ear"]).names]
+    columns = [name.replace("_eye", "_<stream>") for name in names if not name.endswith("_ear")]
     files = {name.replace("eye", "<stream>").replace("text.", "<stream>.") for name in _every_file()}
     missing = [name for name in [*fields, *columns, *files] if f"`{name}`" not in text]
     assert missing == []

@@ -19,8 +19,12 @@ def error_of(client: TestClient, method: str, path: str, **kwargs: object) -> tu
 
 BAD_REQUESTS = [
     ("GET", "/api/v1/latents/999999", {}, 404, "latent_not_found"),
-    ("GET", "/api/v1/latents/-1", {}, 404, "latent_not_found"),
-    ("GET", "/api/v1/latents/one", {}, 422, "invalid_request"),
+    ("GET", "/api/v1/latents/-1", {}, 404, "page_not_found"),
+    ("GET", "/api/v1/latents/one", {}, 404, "page_not_found"),
+    ("GET", "/api/v1/latents/search", {}, 405, "method_not_allowed"),
+    ("GET", "/api/v1/latents/" + "9" * 30, {}, 404, "page_not_found"),
+    ("POST", "/api/v1/retrieve", {"json": {"query": [{"text": "a"}], "limit": "3"}}, 422, "invalid_request"),
+    ("POST", "/api/v1/retrieve", {"json": {"query": [{"text": "a"}], "leave_out_query": 0}}, 422, "invalid_request"),
     ("GET", "/api/v1/latents/0/items?stream=nope", {}, 404, "stream_not_found"),
     ("GET", "/api/v1/latents/0/items", {}, 422, "invalid_request"),
     ("GET", "/api/v1/latents/0/items?stream=dino&limit=0", {}, 422, "invalid_request"),
@@ -44,10 +48,10 @@ BAD_REQUESTS = [
     ("POST", "/api/v1/heatmaps", {"json": {"caption": "a", "upload_id": "x", "item_ids": []}}, 422, "invalid_request"),
     ("POST", "/api/v1/heatmaps", {"content": b"{"}, 422, "invalid_request"),
     ("POST", "/api/v1/retrieve", {"json": {}}, 422, "invalid_request"),
-    ("POST", "/api/v1/retrieve", {"json": {"text": "a", "item_id": "s000000"}}, 422, "invalid_request"),
-    ("POST", "/api/v1/retrieve", {"json": {"text": "a", "source": "dino"}}, 422, "invalid_input"),
-    ("POST", "/api/v1/retrieve", {"json": {"text": "a", "target": "nope"}}, 404, "stream_not_found"),
-    ("POST", "/api/v1/retrieve", {"json": {"item_id": "nobody"}}, 404, "item_not_found"),
+    ("POST", "/api/v1/retrieve", {"json": {"query": [{"text": "a", "item_id": "s000000"}]}}, 422, "invalid_request"),
+    ("POST", "/api/v1/retrieve", {"json": {"query": [{"text": "a", "stream": "dino"}]}}, 422, "invalid_input"),
+    ("POST", "/api/v1/retrieve", {"json": {"query": [{"text": "a"}], "target": "nope"}}, 404, "stream_not_found"),
+    ("POST", "/api/v1/retrieve", {"json": {"query": [{"item_id": "nobody"}]}}, 404, "item_not_found"),
     ("POST", "/api/v1/uploads", {}, 422, "invalid_request"),
     ("POST", "/api/v1/uploads", {"files": {"file": b""}}, 422, "not_a_picture"),
     ("POST", "/api/v1/uploads", {"files": {"file": b"Dear Sir,\n"}}, 422, "not_a_picture"),
@@ -70,15 +74,15 @@ def test_messages_say_what_was_seen_and_expected(client: TestClient) -> None:
     assert unknown.message == "there is no latent 999999: this bundle has latents 0 to 63"
     _, long = error_of(client, "POST", "/api/v1/heatmaps", json={"caption": "x" * 10_000})
     assert long.message == "caption has 10,000 characters, at most 500 are read: shorten it"
-    _, empty = error_of(client, "POST", "/api/v1/retrieve", json={"text": ""})
-    assert empty.message == "text is empty: type at least one word"
+    _, empty = error_of(client, "POST", "/api/v1/retrieve", json={"query": [{"text": ""}]})
+    assert empty.message == "query.0.text is empty: type at least one word"
     _, huge = error_of(client, "POST", "/api/v1/uploads", files={"file": huge_png()})
     assert huge.message.startswith("the picture has 20,000 x 20,000 pixels, at most 40 million are accepted")
     headers = {"content-type": "application/json"}
     _, broken = error_of(client, "POST", "/api/v1/retrieve", content=b"{", headers=headers)
     assert broken.message == "the body of the request is not valid JSON"
     _, nothing = error_of(client, "POST", "/api/v1/retrieve", json={})
-    assert nothing.message == "name exactly one of text, item_id and upload_id"
+    assert nothing.message == "query: Field required"
     _, long_query = error_of(client, "GET", "/api/v1/latents?query=" + "x" * 201)
     assert long_query.message == "query has 201 characters, at most 200 are read: shorten it"
     _, misspelt = error_of(client, "POST", "/api/v1/heatmaps", json={"caption": "a", "n_itmes": 3})
@@ -110,7 +114,11 @@ def test_an_unexpected_error_says_nothing_of_the_inside(client: TestClient, monk
     def explode(*_: object) -> None:
         raise RuntimeError("secret path /etc/somewhere")
 
-    monkeypatch.setattr(client.app.state.explorer.latents, "latent", explode)  # type: ignore[attr-defined]
+    monkeypatch.setattr(client.app.state.serving.explorer.latents, "latent", explode)  # type: ignore[attr-defined]
     status, detail = error_of(client, "GET", "/api/v1/latents/0")
     assert (status, detail.code) == (500, "internal_error")
     assert "secret" not in detail.message
+
+
+def test_numbers_of_thousands_of_digits_are_no_latents(client: TestClient) -> None:
+    assert client.get("/api/v1/latents/" + "9" * 5000).status_code == 404

@@ -148,7 +148,7 @@ def test_looks_that_were_kept_give_the_same_heatmap(client: TestClient) -> None:
     body = {"caption": "a cat", "item_ids": ["s000011"], "streams": ["dino"]}
     first, again = (pictures(client, **body)[0].heatmaps[0] for _ in range(2))
     assert first.values == pytest.approx(again.values, abs=1e-6)
-    cache = client.app.state.explorer.looks  # type: ignore[attr-defined]
+    cache = client.app.state.serving.explorer.looks.kept  # type: ignore[attr-defined]
     hits = cache.hits
     pictures(client, **{**body, "caption": "a dog"})
     assert cache.hits == hits + 1

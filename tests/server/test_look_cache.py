@@ -50,7 +50,7 @@ def test_pictures_are_looked_at_once_and_come_in_the_order_asked(towers: Any) ->
     assert ask(cache, 10, 20, 30) == [10, 20, 30]
     assert ask(cache, 30, 40, 10) == [30, 40, 10]
     assert towers.n_looked == 4
-    assert (cache.hits, cache.misses) == (2, 4)
+    assert (cache.kept.hits, cache.kept.misses) == (2, 4)
 
 
 def test_the_look_not_used_for_longest_goes_first(towers: Any) -> None:

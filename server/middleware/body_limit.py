@@ -1,22 +1,13 @@
-"""What every answer goes through: a bound on the size of requests, security headers, the time it took."""
+"""A bound on the size of requests."""
 
-import time
 from contextlib import suppress
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.errors import error_body
 
-_SECURITY = {
-    "Content-Security-Policy": (
-        "default-src 'self'; img-src 'self' blob: data:; style-src 'self' 'unsafe-inline'; "
-        "object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-}
 _MULTIPART_OVERHEAD = 64 * 1024  # bytes
 
 
@@ -66,28 +57,3 @@ class BodyLimit:
         limit = self._max_bytes / 2**20
         message = f"the request is too large: files of at most {limit:g} MiB are accepted"
         await JSONResponse(error_body("upload_too_large", message), 413)(scope, receive, send)
-
-
-class AnswerHeaders:
-    """Adds security headers and `Server-Timing` to every answer."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        """Args: the application that answers."""
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on and add the headers to what comes back."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        begun = time.perf_counter()
-
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in _SECURITY.items():
-                    headers.setdefault(name, value)
-                headers.append("Server-Timing", f"total;dur={1000 * (time.perf_counter() - begun):.1f}")
-            await send(message)
-
-        await self._app(scope, receive, with_headers)

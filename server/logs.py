@@ -1,0 +1,81 @@
+"""What the service logs on stderr: lines for people, or one JSON object a line for programs.
+
+Every line carries the id of the request it belongs to. Access lines tell the path but not the query, and no header:
+captions are private, and keys are secret.
+"""
+
+import json
+import logging
+from datetime import UTC, datetime
+from typing import Literal, NamedTuple
+from urllib.parse import quote
+
+from server.request_context import current
+
+LogFormat = Literal["text", "json"]
+LogLevel = Literal["debug", "info", "warning", "error", "critical"]
+
+# Our own words and the web server's. Other libraries' debug output would drown them, so it stays at warnings.
+_OURS = ("server", "sparc_core", "uvicorn")
+
+_access_log = logging.getLogger("server.access")
+
+
+class AccessLine(NamedTuple):
+    """One answered request; `status` is 0 where the connection ended before an answer began."""
+
+    method: str
+    path: str
+    route: str
+    status: int
+    milliseconds: float
+    client: str
+
+
+def log_access(line: AccessLine) -> None:
+    """Log an answered request."""
+    # Quoted, because a decoded path may hold line breaks and make up log lines.
+    words = (quote(line.method), quote(line.path), line.status, line.milliseconds, quote(line.client, safe=":"))
+    _access_log.info("%s %s %d in %.1f ms for %s", *words, extra={"access": line})
+
+
+def configure_logs(format: LogFormat, level: LogLevel) -> None:
+    """Send everything that is logged, Python's warnings too, to stderr in one format."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLines() if format == "json" else TextLines())
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    logging.captureWarnings(True)
+    for name in _OURS:
+        logging.getLogger(name).setLevel(level.upper())
+
+
+class TextLines(logging.Formatter):
+    """Time, level, logger, id of the request (or a dash), message."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s %(request_id)s %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """A line; more of them where there is a traceback."""
+        record.request_id = current().request_id or "-"
+        return super().format(record)
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line, with the fields of `docs/operating.md`."""
+        fields: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            "request_id": current().request_id,
+        }
+        access = getattr(record, "access", None)
+        if isinstance(access, AccessLine):
+            fields |= access._asdict() | {"milliseconds": round(access.milliseconds, 1)}
+        if record.exc_info:
+            fields["exception"] = self.formatException(record.exc_info)
+        return json.dumps(fields)

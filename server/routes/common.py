@@ -1,0 +1,74 @@
+"""What routes of the API share: the explorer that was lent to the request, documented errors, and clients who leave."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Depends, Request
+
+from server.explorer import Explorer
+from server.refusals import ClientGoneError
+from server.schemas import ErrorBody
+from sparc_core.errors import InputError
+
+T = TypeVar("T")
+Responses = dict[int | str, dict[str, Any]]
+
+PREFIX = "/api/v1"
+
+
+def documented(description: str) -> dict[str, Any]:
+    """An error answer in the API's description."""
+    return {"model": ErrorBody, "description": description}
+
+
+ERRORS: Responses = {
+    401: documented("The service needs an API key"),
+    403: documented("Only administrators may do this, or the request comes from another site's page"),
+    404: documented("No such latent, item, stream, label or upload"),
+    422: documented("A value cannot be used; the message says which and why"),
+    429: documented("Too many requests of this client; see Retry-After"),
+}
+BUSY: Responses = {503: documented("Too busy, or not done before the request's deadline; see Retry-After")}
+TOO_LARGE: Responses = {413: documented("Too many bytes or pixels")}
+WEBP: Responses = {200: {"content": {"image/webp": {"schema": {"type": "string", "format": "binary"}}}}}
+
+
+def lent_explorer(request: Request) -> Explorer:
+    """The explorer that answers this request."""
+    explorer: Explorer = request.state.explorer
+    return explorer
+
+
+def no_parameters(request: Request) -> None:
+    """InputError where a request without parameters has some: a misspelt one must not be dropped silently."""
+    for name in request.query_params:
+        raise InputError(f'there is no parameter "{name[:40]}" here: leave it out')
+
+
+Lent = Annotated[Explorer, Depends(lent_explorer)]
+PLAIN = [Depends(no_parameters)]
+
+
+async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """The result of some work, which is given up when the client goes away.
+
+    Raises:
+        ClientGoneError: It went away.
+    """
+    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(_leaves(request))
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientGoneError("the client went away before the answer was ready")
+        return working.result()
+    finally:
+        for task in (working, leaving):
+            if not task.done():
+                task.cancel()
+
+
+async def _leaves(request: Request) -> None:
+    """Wait until the client goes away; the body has been read already."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

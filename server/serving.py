@@ -1,0 +1,122 @@
+"""The bundle that is served now, and its replacement by a new one without a pause."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from server.explorer import Explorer
+from server.metrics import Reading
+from server.refusals import BundleRefusedError
+from server.schemas import Reloaded
+
+log = logging.getLogger(__name__)
+
+
+class _Lease:
+    """An explorer, and how many requests use it."""
+
+    def __init__(self, explorer: Explorer) -> None:
+        self.explorer, self.n_users, self.is_retired = explorer, 0, False
+
+
+class Serving:
+    """Lends the current explorer to requests. Used on the event loop only."""
+
+    def __init__(self, explorer: Explorer, open_explorer: Callable[[], Explorer]) -> None:
+        """Serve.
+
+        Args:
+            explorer: Open and warm, or about to be.
+            open_explorer: Opens what lies where the settings say; runs on a thread.
+        """
+        self._lease, self._open, self._reloading = _Lease(explorer), open_explorer, asyncio.Lock()
+
+    @property
+    def explorer(self) -> Explorer:
+        """The current one; requests `lend` it instead."""
+        return self._lease.explorer
+
+    @contextmanager
+    def lend(self) -> Iterator[Explorer]:
+        """An explorer that stays open for the whole of a request, whatever is published meanwhile."""
+        lease = self._lease
+        lease.n_users += 1
+        try:
+            yield lease.explorer
+        finally:
+            lease.n_users -= 1
+            _close_if_unused(lease)
+
+    async def reload(self, verify: bool = False) -> Reloaded:
+        """Open what lies at the bundle's place now, warm it, and serve it to all requests from then on.
+
+        Args:
+            verify: Also hash every file of the bundle, which takes its time and disturbs nobody.
+
+        Raises:
+            BundleRefusedError: It cannot be opened or answers nothing; the old one stays.
+        """
+        async with self._reloading:
+            old = self._lease
+            try:
+                explorer = await asyncio.to_thread(self._open_checked, verify)
+                await explorer.warm_up()
+            except Exception as error:
+                log.warning("new bundle refused", exc_info=error)
+                # A domain error's sentence may name a path of this machine: that is for the log.
+                raise BundleRefusedError(
+                    "the new bundle cannot be served, the log says why; the old one stays"
+                ) from None
+            ids = explorer.bundle.manifest.bundle_id, old.explorer.bundle.manifest.bundle_id
+            if ids[0] == ids[1]:
+                explorer.close()
+            else:
+                self._lease, old.is_retired = _Lease(explorer), True
+                _close_if_unused(old)
+                log.info("bundle %s replaces %s", *ids)
+            return Reloaded(
+                bundle_id=self.explorer.bundle.manifest.bundle_id, previous_id=ids[1], changed=ids[0] != ids[1]
+            )
+
+    def readings(self) -> list[Reading]:
+        """For the metrics."""
+        return self.explorer.readings()
+
+    def _open_checked(self, verify: bool) -> Explorer:
+        explorer = self._open()
+        if verify:
+            type(explorer.bundle).open(explorer.bundle.path, verify=True)
+        return explorer
+
+
+def _close_if_unused(lease: _Lease) -> None:
+    if lease.is_retired and lease.n_users == 0:
+        lease.explorer.close()
+
+
+@contextmanager
+def reload_on_signal(serving: Serving) -> Iterator[None]:
+    """Look for a new bundle whenever the process gets SIGHUP; nothing off the main thread, or where there is none."""
+    running: set[asyncio.Task[None]] = set()
+
+    def on_signal() -> None:
+        task = asyncio.ensure_future(_reload_quietly(serving))
+        running.add(task)
+        task.add_done_callback(running.discard)
+
+    try:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, on_signal)
+    except (AttributeError, NotImplementedError, RuntimeError, ValueError):
+        yield
+        return
+    try:
+        yield
+    finally:
+        asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
+
+
+async def _reload_quietly(serving: Serving) -> None:
+    with suppress(BundleRefusedError):  # it was logged
+        await serving.reload()
