@@ -133,6 +133,9 @@ def test_heatmaps_over_an_uploaded_picture(page: Any) -> None:
     await_answer(page, "1 picture in")
     assert page.locator("#pictures canvas").count() == 2
     assert "upload=" in page.url
+    page.reload()
+    await_answer(page, "1 picture in")
+    assert page.evaluate("document.querySelector('.pane img').decode().then(() => 1)") == 1, "the server still has it"
     page.locator("#reading .isolate").first.click()
     page.wait_for_url("**latent=**")
     await_answer(page, "1 picture in")

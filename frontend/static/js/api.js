@@ -1,4 +1,5 @@
 // The only module that talks to the server. Every function rejects with an ApiError, or an AbortError when its signal is used.
+import { addressOf } from "./address.js";
 
 const ROOT = "/api/v1";
 
@@ -13,16 +14,36 @@ export class ApiError extends Error {
 
 /**
  * A page of the gallery (schemas.LatentPage).
- * @param {{query?: string, sort?: string, alive?: string, limit?: number, cursor?: string}} parameters
+ * @param {[string, unknown][]} parameters of schemas.LatentQuery; a name may come more than once
  * @param {AbortSignal} [signal]
  */
 export function latents(parameters, signal) {
-  return getJson(`/latents${search(parameters)}`, signal);
+  return getJson("/latents", parameters, signal);
 }
 
-/** The strongest items of a latent in one stream (schemas.LatentItems). */
-export function latentItems(id, stream, limit, signal) {
-  return getJson(`/latents/${id}/items${search({ stream, limit })}`, signal);
+/** Latents for a schemas.LatentSearchRequest (schemas.LatentSearch). */
+export function searchLatents(request, signal) {
+  return postJson("/latents/search", request, signal);
+}
+
+/** A page of latents on which two streams disagree (schemas.MismatchPage). @param {[string, unknown][]} parameters of schemas.MismatchQuery */
+export function mismatches(parameters, signal) {
+  return getJson("/latents/mismatches", parameters, signal);
+}
+
+/** Items of a latent (schemas.LatentItems). @param {[string, unknown][]} parameters of schemas.LatentItemsQuery */
+export function latentItems(id, parameters, signal) {
+  return getJson(`/latents/${id}/items`, parameters, signal);
+}
+
+/** A page of the corpus (schemas.ItemPage). @param {[string, unknown][]} parameters of schemas.ItemQuery */
+export function items(parameters, signal) {
+  return getJson("/items", parameters, signal);
+}
+
+/** The corpus's labels (schemas.Label[]). */
+export function labels(signal) {
+  return getJson("/labels", [], signal);
 }
 
 /** Sends a picture (schemas.Upload). @param {File} file */
@@ -33,13 +54,13 @@ export async function upload(file, signal) {
 }
 
 /** Hits for a schemas.RetrieveRequest (schemas.Retrieval). */
-export async function retrieve(request, signal) {
-  return (await ask("/retrieve", jsonPost(request, signal))).json();
+export function retrieve(request, signal) {
+  return postJson("/retrieve", request, signal);
 }
 
 /**
  * Heatmaps for a schemas.HeatmapRequest, line by line as the server finishes them.
- * @returns {AsyncGenerator<object>} CaptionReading, PictureHeatmaps..., HeatmapsDone
+ * @returns {AsyncGenerator<object>} CaptionReading, PictureHeatmaps..., PictureTrust..., HeatmapsDone
  */
 export async function* heatmaps(request, signal) {
   const response = await ask("/heatmaps", jsonPost(request, signal));
@@ -72,8 +93,12 @@ function cutShort() {
   return new ApiError("cut_short", "The answer stopped before it was complete.");
 }
 
-async function getJson(path, signal) {
-  return (await ask(path, { signal })).json();
+async function getJson(path, parameters, signal) {
+  return (await ask(addressOf(path, parameters), { signal })).json();
+}
+
+async function postJson(path, body, signal) {
+  return (await ask(path, jsonPost(body, signal))).json();
 }
 
 async function ask(path, options) {
@@ -89,9 +114,4 @@ async function ask(path, options) {
 
 function jsonPost(body, signal) {
   return { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal };
-}
-
-function search(parameters) {
-  const filled = Object.entries(parameters).filter(([, value]) => value !== undefined && value !== null && value !== "");
-  return filled.length ? `?${new URLSearchParams(filled)}` : "";
 }

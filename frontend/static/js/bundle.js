@@ -26,7 +26,18 @@ export function itemHref(itemId) {
   return `/items/${encodeURIComponent(itemId)}`;
 }
 
-/** Address of an item's picture, `size` pixels wide. */
+/** Address of an item's picture, at most `size` pixels wide and high; the bundle's id lets the browser keep it. */
 export function imageHref(itemId, size) {
-  return `/api/v1/items/${encodeURIComponent(itemId)}/image?size=${size}`;
+  return `/api/v1/items/${encodeURIComponent(itemId)}/image?size=${size}&bundle=${info.bundle_id}`;
+}
+
+/** Address of a sent picture, as `imageHref`; there as long as the server keeps it. */
+export function uploadHref(uploadId, size) {
+  return `/api/v1/uploads/${encodeURIComponent(uploadId)}/image?size=${size}`;
+}
+
+/** Streams that can read a kind of thing: the backbones of its modality; an item's code is stored for every stream. */
+export function readersOf(kind) {
+  if (kind === "item") return info.streams;
+  return info.streams.filter((stream) => stream.can_read && stream.modality === (kind === "text" ? "text" : "image"));
 }

@@ -4,8 +4,9 @@ import { streamTitle } from "./bundle.js";
 
 const SMALLEST_SHARE = 1e-4;
 
-/** "0.31%", "3.1%", "41%". */
+/** "0.31%", "3.1%", "41%", "−12%". */
 export function percent(share) {
+  if (share < 0) return `−${percent(-share)}`;
   const value = 100 * share;
   if (value === 0 || value >= 10) return `${value.toFixed(0)}%`;
   return `${value.toFixed(value >= 1 ? 1 : 2)}%`;

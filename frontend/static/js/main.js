@@ -38,12 +38,12 @@ function focusSearch(event) {
 
 function onClick(event) {
   if (event.target === keys) keys.close(); // the backdrop
-  closeHints(event.target.closest?.(".hint"));
+  closeHints(event.target.closest?.(".hint, .menu"));
   if (event.target.closest?.("[data-copy-link]")) copyLink();
 }
 
 function closeHints(except = null) {
-  for (const hint of document.querySelectorAll(".hint[open]")) if (hint !== except) hint.open = false;
+  for (const hint of document.querySelectorAll(".hint[open], .menu[open]")) if (hint !== except) hint.open = false;
 }
 
 function changeTheme() {

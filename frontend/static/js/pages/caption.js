@@ -5,7 +5,7 @@ import { count, timing } from "../format.js";
 import { Answer } from "../parts/answer.js";
 import { codeList, ranksOf } from "../parts/bar.js";
 import { keptDisplay, setDisplay } from "../parts/controls.js";
-import { acceptPictures, sendPicture, sentPicture } from "../parts/drop.js";
+import { acceptPictures } from "../parts/drop.js";
 import { markIsolated, offerIsolation, showIsolation } from "../parts/isolation.js";
 import { namesOf, showMethod } from "../parts/method.js";
 import { showSubject, withoutSubject } from "../parts/subject.js";
@@ -19,7 +19,7 @@ const places = { pictures: find("pictures"), viewer: find("viewer"), legends: fi
 const { pictures, viewer } = places;
 
 let request = new AbortController();
-let answer = new Answer(places, currentView(), null);
+let answer = new Answer(places, currentView());
 // The last caption that was shown whole: its pictures stay while one latent or another method looks at them.
 let whole = { subject: "", ids: null, code: [] };
 let drawing = 0;
@@ -91,7 +91,7 @@ async function useFile(file) {
   const signal = restart(view);
   announce(`Sending ${file.name}`, { busy: true });
   try {
-    go({ ...view, upload: await sendPicture(file, signal) });
+    go({ ...view, upload: (await api.upload(file, signal)).upload_id });
   } catch (error) {
     if (!isAbort(error)) fail(error, () => useFile(file));
   }
@@ -99,11 +99,7 @@ async function useFile(file) {
 
 /** Answers the view in the address; whatever was under way is given up. */
 async function run() {
-  let view = currentView();
-  if (view.upload && !sentPicture(view.upload)) {
-    view = withoutSubject(view);
-    history.replaceState(null, "", addressOf(view));
-  }
+  const view = currentView();
   const signal = restart(view);
   form.elements.q.value = view.q;
   showMethod(method, view);
@@ -128,7 +124,7 @@ async function run() {
 function restart(view) {
   request.abort();
   request = new AbortController();
-  answer = new Answer(places, view, view.upload ? sentPicture(view.upload) : null);
+  answer = new Answer(places, view);
   trouble.replaceChildren();
   if (pictures.dataset.subject === subjectOf(view)) pictures.setAttribute("aria-busy", "true");
   else clear();

@@ -1,63 +1,106 @@
-// The retrieval page: a text, an item or a picture in; hits out, each with the latents that make its score.
+// The retrieval page: a sum of terms in; hits out, each with the latents that make its score. The address holds the search.
+import { visit } from "../address.js";
 import * as api from "../api.js";
-import { imageHref, itemHref, streamTitle } from "../bundle.js";
 import { el, isPlainClick } from "../dom.js";
-import { count, decimal, timing } from "../format.js";
-import { codeList, ranksOf, shares } from "../parts/bar.js";
-import { acceptPictures, sendPicture, sentPicture } from "../parts/drop.js";
-import { readWords } from "../parts/words.js";
+import { fillForm, pairsOf } from "../form.js";
+import { count, timing } from "../format.js";
+import { ranksOf } from "../parts/bar.js";
+import { compareWays } from "../parts/compare.js";
+import { acceptPictures } from "../parts/drop.js";
+import { hitRow, strongestLatents } from "../parts/hit.js";
+import { offerLabels } from "../parts/labels.js";
+import { queryReading } from "../parts/queryreading.js";
+import { currentSearch, loneText, requestFor, scoreName, searchHref, USUAL } from "../parts/search.js";
+import { plus, term, termsIn, typedTerm, typeTerm } from "../parts/term.js";
+import { TermList } from "../parts/termlist.js";
+import { Ticks } from "../parts/ticks.js";
+import { showWhere } from "../parts/where.js";
 import { announce, isAbort, troubleBox } from "../status.js";
 
-const KEYS = ["q", "item", "upload", "source", "target"];
-const SHOWN_CODE = 12;
+const LATENT_STEP = 0.5; // of "more" and "less": half of a text's weight
 const find = (id) => document.getElementById(id);
-const [form, subject, trouble, reading, hits] = ["query", "subject", "trouble", "reading", "hits"].map(find);
+const [form, trouble, reading, hits, comparison] = ["query", "trouble", "reading", "hits", "compare"].map(find);
+const box = form.elements.q;
+const chips = new TermList(find("terms"), (terms) => go({ ...currentSearch(), terms }));
+const ticks = new Ticks(find("ticked"), hits);
 
 let request = new AbortController();
+let shown = []; // schemas.Hit of the hits on the page
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  ask({ q: form.elements.q.value.trim() });
+  const typed = typedTerm(box.value);
+  box.value = "";
+  if (typed) add(typed);
 });
-form.addEventListener("change", (event) => {
-  if (event.target.name === "source" || event.target.name === "target") go({ ...state(), ...choices() });
+form.addEventListener("change", ({ target }) => {
+  if (target.name in USUAL) go({ ...currentSearch(), choices: chosen() });
+});
+box.addEventListener("keydown", (event) => {
+  const { terms, ...search } = currentSearch();
+  if (event.key !== "Backspace" || event.repeat || box.value || !["text", "latent"].includes(terms.at(-1)?.kind)) return;
+  event.preventDefault();
+  box.value = typeTerm(terms.at(-1));
+  go({ ...search, terms: terms.slice(0, -1) });
 });
 find("examples").addEventListener("click", (event) => {
   const example = event.target.closest("a.chip");
   if (!example || !isPlainClick(event)) return;
   event.preventDefault();
-  ask({ q: example.textContent });
+  go({ ...currentSearch(), terms: termsIn(new URL(example.href).searchParams) });
 });
+reading.addEventListener("change", ({ target }) => {
+  const { terms, ...search } = currentSearch();
+  const at = Number(target.dataset.reader);
+  go({ ...search, terms: terms.with(at, { ...terms[at], stream: target.value }) });
+});
+for (const place of [reading, hits]) {
+  place.addEventListener("click", ({ target }) => {
+    const button = target.closest("[data-weigh]");
+    if (!button) return;
+    weigh(button.dataset.weigh, button.dataset.name);
+    backToQuery();
+  });
+}
 hits.addEventListener("click", (event) => {
-  const item = event.target.closest("[data-use-item]")?.dataset.useItem;
-  if (!item || !isPlainClick(event)) return;
+  const hit = shown.find(({ item_id: id }) => id === event.target.closest("[data-item]")?.dataset.item);
+  const button = event.target.closest("[data-use], [data-add], [data-where]");
+  if (!hit || !button || !isPlainClick(event)) return;
   event.preventDefault();
-  ask({ item });
-  scrollTo({ top: 0 });
-  find("q").focus({ preventScroll: true });
+  if ("where" in button.dataset) return toggleWhere(button, hit);
+  chips.learn("item", hit.item_id, hit.caption);
+  if ("use" in button.dataset) go({ ...currentSearch(), terms: [term("item", hit.item_id)] });
+  else add(term("item", hit.item_id, Number(button.dataset.add)));
+  backToQuery();
 });
 acceptPictures(find("drop"), useFile);
+offerLabels(form.elements.label);
 addEventListener("popstate", run);
 run();
 
-function state() {
-  const given = new URLSearchParams(location.search);
-  return Object.fromEntries(KEYS.map((key) => [key, given.get(key) ?? ""]));
+function chosen() {
+  return { ...USUAL, leave_out: "no", ...Object.fromEntries(pairsOf(form).filter(([name]) => name in USUAL)) };
 }
 
-function choices() {
-  return { source: form.elements.source.value, target: form.elements.target.value };
+/** What had the focus is gone with the old answer. */
+function backToQuery() {
+  scrollTo({ top: 0 });
+  box.focus({ preventScroll: true });
 }
 
-/** Asks for exactly one of q, item and upload, with the streams that are chosen. */
-function ask(query) {
-  go({ ...query, ...choices() });
+function add(added) {
+  const { terms, ...search } = currentSearch();
+  go({ ...search, terms: plus(terms, added) });
 }
 
-function go(wanted) {
-  const filled = new URLSearchParams(Object.entries(wanted).filter(([, value]) => value));
-  const address = `${location.pathname}${filled.size ? `?${filled}` : ""}`;
-  if (address !== location.pathname + location.search) history.pushState(null, "", address);
+/** @param {string} weighed a sign and a latent: "+17" */
+function weigh(weighed, name) {
+  chips.learn("latent", weighed.slice(1), name);
+  add(term("latent", weighed.slice(1), weighed[0] === "-" ? -LATENT_STEP : LATENT_STEP));
+}
+
+function go(search) {
+  visit(searchHref(search));
   run();
 }
 
@@ -65,61 +108,58 @@ async function useFile(file) {
   const signal = restart();
   announce(`Sending ${file.name}`, { busy: true });
   try {
-    ask({ upload: await sendPicture(file, signal) });
+    add(term("upload", (await api.upload(file, signal)).upload_id));
   } catch (error) {
     if (!isAbort(error)) fail(error, () => useFile(file));
   }
 }
 
-/** Answers the state in the address; whatever was under way is given up. */
+/** Answers the search in the address; whatever was under way is given up. */
 async function run() {
-  const wanted = state();
-  const lost = wanted.upload && !sentPicture(wanted.upload);
-  if (lost) {
-    const address = new URL(location);
-    address.searchParams.delete("upload");
-    history.replaceState(null, "", address);
-    wanted.upload = "";
-  }
+  const search = currentSearch();
   const signal = restart();
-  form.elements.q.value = wanted.q;
-  for (const name of ["source", "target"]) form.elements[name].value = wanted[name];
-  const name = wanted.q ? `“${wanted.q}”` : wanted.item ? `like ${wanted.item}` : wanted.upload ? "like your picture" : "";
-  document.title = `Retrieve ${name}`.trim() + " · SPARC Explorer";
-  showSubject(wanted, null);
-  if (!name) {
-    clear();
-    if (lost) announce("Your picture was kept by the page that sent it: choose it again.");
-    return;
-  }
+  chips.show(search.terms);
+  fillForm(form, new URLSearchParams(Object.entries({ ...search.choices, q: box.value })));
+  form.elements.measure.disabled = search.choices.way !== "latent" && search.choices.way !== "all";
+  document.title = titleOf(search.terms);
+  if (!search.terms.length) return clear();
   find("primer")?.remove();
   announce("Searching", { busy: true });
   try {
-    const answer = await api.retrieve(requestFor(wanted), signal);
-    if (!signal.aborted) show(answer, wanted);
+    if (search.choices.way === "all") showComparison(await compareWays(comparison, search, signal), signal);
+    else show(await api.retrieve(requestFor(search, search.choices.way), signal), search, signal);
   } catch (error) {
     if (!signal.aborted && !isAbort(error)) fail(error, run);
   }
 }
 
-function requestFor({ q, item, upload, source, target }) {
-  const query = q ? { text: q } : item ? { item_id: item } : { upload_id: upload };
-  return { ...query, ...(source && { source }), ...(target && { target }) };
+function titleOf(terms) {
+  const named = terms.map((one, i) => `${one.weight < 0 ? "− " : i ? "+ " : ""}${one.kind === "text" ? `“${one.value}”` : chips.nameOf(one)}`);
+  return `Retrieve ${named.join(" ")}`.trim() + " · SPARC Explorer";
 }
 
 function restart() {
   request.abort();
   request = new AbortController();
   trouble.replaceChildren();
-  hits.setAttribute("aria-busy", "true");
+  const compares = currentSearch().choices.way === "all";
+  comparison.hidden = !compares;
+  if (compares) clearHits();
+  else if (hits.childElementCount) hits.setAttribute("aria-busy", "true");
   return request.signal;
+}
+
+function clearHits() {
+  shown = [];
+  reading.hidden = true;
+  hits.replaceChildren();
+  hits.removeAttribute("aria-busy");
 }
 
 function clear() {
   announce("");
-  reading.hidden = true;
-  hits.replaceChildren();
-  hits.removeAttribute("aria-busy");
+  clearHits();
+  comparison.replaceChildren();
 }
 
 function fail(error, retry) {
@@ -127,47 +167,28 @@ function fail(error, retry) {
   trouble.replaceChildren(troubleBox(error, retry));
 }
 
-function show(answer, wanted) {
-  const ranks = ranksOf(strongestLatents(answer.hits));
-  const code = answer.query_code.slice(0, SHOWN_CODE);
-  const rest = answer.query_code.length - code.length;
+function show(answer, search, signal) {
+  if (signal.aborted) return;
+  shown = answer.hits;
+  for (const { latent, name } of answer.query_code) chips.learn("latent", latent, name);
+  chips.show(search.terms);
+  const ranks = ranksOf(strongestLatents(shown));
+  const known = { ranks, score: scoreName(answer), text: loneText(search), ticked: ticks.ids };
   reading.hidden = false;
-  reading.replaceChildren(
-    ...(answer.words ? readWords(answer.words) : []),
-    el("p", { class: "reading__note" }, `Encoded by ${streamTitle(answer.source)}, searched in ${streamTitle(answer.target)}. ${code.length ? `${count(answer.query_code.length, "active latent")}${rest ? `, the ${SHOWN_CODE} strongest` : ""}:` : "No latent is active for this query."}`),
-    code.length ? codeList(code, ranks) : "");
-  hits.replaceChildren(...answer.hits.map((hit, index) => hitItem(hit, index + 1, ranks)));
+  reading.replaceChildren(...queryReading(answer, search.terms, ranks, (one) => chips.nameOf(one)));
+  hits.replaceChildren(...shown.map((hit, index) => hitRow(hit, index + 1, known)));
+  if (!shown.length) hits.append(el("li", { class: "empty" }, "No item matches. Loosen the filter, or say it in other terms."));
   hits.removeAttribute("aria-busy");
-  showSubject(wanted, answer.hits.find((hit) => hit.item_id === wanted.item));
-  announce(`${count(answer.hits.length, "hit")} in ${timing(answer.milliseconds)}`);
+  announce(`${count(shown.length, "hit")} in ${timing(answer.milliseconds)}`);
 }
 
-/** Latents by the sum of their shares over the hits, so that a colour means the same latent in every hit. */
-function strongestLatents(found) {
-  const sums = new Map();
-  for (const hit of found) for (const part of hit.shared) sums.set(part.latent, (sums.get(part.latent) ?? 0) + part.share);
-  return [...sums.keys()].sort((a, b) => sums.get(b) - sums.get(a));
+function showComparison(answers, signal) {
+  if (!signal.aborted) announce(`${answers.length} of 3 ways answered; the best hits of each`);
 }
 
-function hitItem(hit, rank, ranks) {
-  const use = `/retrieve?item=${encodeURIComponent(hit.item_id)}`;
-  return el("li", { class: "hit" },
-    el("a", { class: "hit__picture", href: itemHref(hit.item_id), tabindex: "-1", "aria-hidden": "true" },
-      el("img", { src: imageHref(hit.item_id, 224), alt: "", width: 224, height: 224, loading: rank > 8 ? "lazy" : "eager", decoding: "async" }),
-      el("span", { class: "hit__rank" }, rank)),
-    el("div", { class: "hit__body" },
-      el("p", { class: "hit__caption caption" }, el("a", { href: itemHref(hit.item_id) }, hit.caption)),
-      el("div", { class: "hit__head" },
-        el("span", {}, el("span", { class: "hit__score number" }, decimal(hit.score, 3)), el("span", { class: "faint" }, " cosine")),
-        el("a", { class: "button button--small", href: use, data: { useItem: hit.item_id } }, "Use as query")),
-      el("div", { class: "hit__explained" }, shares(hit.shared, ranks))));
-}
-
-function showSubject({ item, upload }, hit) {
-  subject.replaceChildren();
-  if (!item && !upload) return;
-  const picture = el("img", { src: upload ? sentPicture(upload).address : imageHref(item, 112), alt: "", width: 112, height: 112 });
-  const name = upload ? "your picture" : el("a", { href: itemHref(item) }, item);
-  const caption = hit && el("q", { class: "caption" }, hit.caption);
-  subject.append(el("div", { class: "subject__picture" }, picture), el("p", { class: "subject__text" }, "Query: ", name, caption && ", ", caption));
+function toggleWhere(button, hit) {
+  const place = button.closest(".hit").querySelector(".hit__where");
+  place.hidden = !place.hidden;
+  button.setAttribute("aria-expanded", String(!place.hidden));
+  if (!place.hidden) showWhere(place, hit, request.signal);
 }

@@ -1,5 +1,5 @@
 // One answer of the caption page: its pictures in their places, drawn again whenever scale or display change.
-import { imageHref } from "../bundle.js";
+import { imageHref, uploadHref } from "../bundle.js";
 import { legend, readDisplay, showDisplay, showScales } from "./controls.js";
 import { PICTURE_PIXELS, savePicture } from "./download.js";
 import { drawHeatmap, largest } from "./heatmap.js";
@@ -11,7 +11,6 @@ import { isolates, subjectOf } from "./view.js";
 export class Answer {
   #places;
   #view;
-  #sent;
   #panes = [];
   #scale = {};
   #ranks = new Map();
@@ -22,10 +21,9 @@ export class Answer {
   /**
    * @param {{pictures: HTMLElement, viewer: HTMLFormElement, legends: HTMLElement}} places of the template
    * @param {object} view see view.js
-   * @param {{address: string, ratio: number} | null} sent the picture that the view is about, if it was sent
    */
-  constructor(places, view, sent) {
-    [this.#places, this.#view, this.#sent] = [places, view, sent];
+  constructor(places, view) {
+    [this.#places, this.#view] = [places, view];
   }
 
   /** How many pictures will come; 0 while that is unknown. */
@@ -42,7 +40,7 @@ export class Answer {
   begin(ids, streams, ranks) {
     const { pictures, viewer, legends } = this.#places;
     this.#ranks = ranks;
-    for (const id of ids) this.#figures.set(id, pictureFigure(id, streams, this.#sent));
+    for (const id of ids) this.#figures.set(id, pictureFigure(id, streams, { upload: this.#view.upload }));
     legends.replaceChildren(...streams.map(legend));
     viewer.hidden = false;
     pictures.classList.toggle("pictures--one", ids.length === 1);
@@ -85,7 +83,7 @@ export class Answer {
 
   /** Hands a picture to the visitor as a file. @param {string} alone see savePicture @param {string} how */
   async save(id, alone, how) {
-    const address = this.#sent?.address ?? imageHref(id, PICTURE_PIXELS);
+    const address = this.#view.upload ? uploadHref(this.#view.upload, PICTURE_PIXELS) : imageHref(id, PICTURE_PIXELS);
     const display = readDisplay(this.#places.viewer);
     const verdicts = this.#verdicts.get(id) ?? new Map();
     await savePicture(this.#pictures.get(id), { view: this.#view, alone, how, address, display, verdicts, lookOf: (heatmap) => this.#lookOf(heatmap) });

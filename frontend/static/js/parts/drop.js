@@ -1,7 +1,4 @@
-// Where a picture is dropped or chosen, and the pictures that this page has sent.
-import * as api from "../api.js";
-
-const sent = new Map(); // upload id -> {address, ratio}; the server keeps the pixels, the page its own copy to show
+// Where a picture is dropped or chosen.
 
 /**
  * Makes a drop area work.
@@ -29,16 +26,4 @@ export function acceptPictures(area, onFile) {
     event.preventDefault();
     if (event.dataTransfer.files[0]) onFile(event.dataTransfer.files[0]);
   });
-}
-
-/** Sends a picture and remembers how to show it. @returns {Promise<string>} the upload's id */
-export async function sendPicture(file, signal) {
-  const { upload_id: id, width, height } = await api.upload(file, signal);
-  if (!sent.has(id)) sent.set(id, { address: URL.createObjectURL(file), ratio: width / height });
-  return id;
-}
-
-/** A picture that this page has sent, or null. @returns {{address: string, ratio: number} | null} */
-export function sentPicture(uploadId) {
-  return sent.get(uploadId) ?? null;
 }

@@ -11,26 +11,31 @@ const BADGES = { mixed: "in some streams only", dead: "dead" };
 /**
  * A row of the gallery.
  * @param {object} latent schemas.LatentSummary
+ * @param {object} [shown]
+ * @param {(string | Node)[]} [shown.why] why it was found
+ * @param {[string, number, string][]} [shown.measures] name, share of the bar, text; by default the latent's own
  * @returns {HTMLLIElement}
  */
-export function latentRow(latent) {
-  return el("li", { class: "row", data: { latent: latent.id } }, about(latent), info.streams.map((stream, index) => strip(latent, stream, index)));
+export function latentRow(latent, { why, measures = measuresOf(latent) } = {}) {
+  return el("li", { class: "row", data: { latent: latent.id } }, about(latent, why, measures), info.streams.map((stream, index) => strip(latent, stream, index)));
 }
 
-function about(latent) {
+function about(latent, why, measures) {
   const badge = BADGES[latent.alive];
   return el("div", { class: "row__about" },
     el("h2", { class: "row__name" }, el("a", { href: latentHref(latent.id) }, latent.name)),
     el("p", { class: "row__source" },
       el("span", { class: "mono" }, latent.id), ` ${SOURCES[latent.name_source] ?? "no name found"} `,
       badge && el("span", { class: `badge badge--${latent.alive}` }, badge)),
-    el("dl", { class: "measures" },
-      measure("alignment", latent.alignment ?? 0, decimal(latent.alignment)),
-      measure("density", logShare(latent.density), percent(latent.density)),
-      measure("purity", latent.purity ?? 0, decimal(latent.purity))));
+    why && el("p", { class: "row__why" }, why),
+    el("dl", { class: "measures" }, measures.map(measure)));
 }
 
-function measure(name, share, text) {
+function measuresOf({ alignment, density, purity }) {
+  return [["alignment", alignment ?? 0, decimal(alignment)], ["density", logShare(density), percent(density)], ["purity", purity ?? 0, decimal(purity)]];
+}
+
+function measure([name, share, text]) {
   return el("div", {}, el("dt", {}, name), el("dd", {}, bar(share), el("span", { class: "number" }, text)));
 }
 

@@ -1,27 +1,32 @@
 // One picture with its heatmaps: a pane per stream, its score taken apart, and whether to believe it.
-import { imageHref, itemHref, streamIndex, streamTitle } from "../bundle.js";
+import { imageHref, itemHref, streamIndex, streamTitle, uploadHref } from "../bundle.js";
 import { el } from "../dom.js";
 import { decimal, percent, significant } from "../format.js";
-import { shares } from "./bar.js";
 import { offerIsolation } from "./isolation.js";
+import { shares } from "./shares.js";
 import { evidencePlace, startTrust } from "./trust.js";
 
 const NAMED_SHARES = 2;
+const PANE_PIXELS = 224;
 const ratios = new Map(); // address -> width / height, so that a picture shown again takes its shape at once
 
 /**
  * A picture whose heatmaps are still to come.
  * @param {string} itemId
  * @param {string[]} streams
- * @param {{address: string, ratio: number} | null} sent an upload's picture; null for an item of the corpus
- * @returns {HTMLLIElement}
+ * @param {object} [how]
+ * @param {string} [how.upload] id of a sent picture, where it is none of the corpus
+ * @param {string} [how.tag] of the element
+ * @param {boolean} [how.save] whether it can be kept as a file
+ * @returns {HTMLElement}
  */
-export function pictureFigure(itemId, streams, sent = null) {
-  const name = sent === null ? el("a", { href: itemHref(itemId), class: "caption" }, itemId) : el("span", { class: "caption" }, "your picture");
-  const save = el("button", { class: "button button--small", type: "button", hidden: true, title: "Download this picture with its heatmaps", data: { save: itemId } }, "Save PNG");
-  return el("li", { class: "picture" },
+export function pictureFigure(itemId, streams, { upload = "", tag = "li", save: saved = true } = {}) {
+  const src = upload ? uploadHref(upload, PANE_PIXELS) : imageHref(itemId, PANE_PIXELS);
+  const name = upload ? el("span", { class: "caption" }, "your picture") : el("a", { href: itemHref(itemId), class: "caption" }, itemId);
+  const save = saved && el("button", { class: "button button--small", type: "button", hidden: true, title: "Download this picture with its heatmaps", data: { save: itemId } }, "Save PNG");
+  return el(tag, { class: "picture" },
     el("figure", {},
-      el("div", { class: "panes", style: `--n:${streams.length}` }, streams.map((stream) => emptyPane(stream, itemId, sent))),
+      el("div", { class: "panes", style: `--n:${streams.length}` }, streams.map((stream) => emptyPane(stream, src))),
       el("figcaption", { class: "picture__caption" }, name),
       el("div", { class: "picture__more" }, evidencePlace(), save)));
 }
@@ -42,7 +47,7 @@ export function paneOf(figure, stream) {
 export function fillPicture(figure, picture, ranks, isolated) {
   const link = figure.querySelector("figcaption a");
   if (link && picture.caption) link.textContent = picture.caption;
-  figure.querySelector("[data-save]").hidden = false;
+  figure.querySelector("[data-save]")?.toggleAttribute("hidden", false);
   return picture.heatmaps.map((heatmap) => {
     const pane = paneOf(figure, heatmap.stream);
     const frame = pane.querySelector(".pane__frame");
@@ -55,7 +60,7 @@ export function fillPicture(figure, picture, ranks, isolated) {
     const parts = pane.querySelector(".pane__parts");
     if (heatmap.note) parts.append(el("p", { class: "pane__note" }, heatmap.note));
     else startTrust(pane);
-    if (heatmap.contributions.length) parts.append(...shares(heatmap.contributions, ranks, NAMED_SHARES));
+    if (heatmap.contributions.length) parts.append(...shares(heatmap.contributions, ranks, { named: NAMED_SHARES }));
     else if (!heatmap.note) parts.append(el("p", { class: "pane__note" }, "Features compared as they are, without latents"));
     if (isolated !== null) offerIsolation(parts, isolated);
     addReadout(frame, canvas, heatmap);
@@ -63,10 +68,10 @@ export function fillPicture(figure, picture, ranks, isolated) {
   });
 }
 
-function emptyPane(stream, itemId, sent) {
-  const img = el("img", { src: sent?.address ?? imageHref(itemId, 224), alt: "", width: 224, height: 224, decoding: "async" });
+function emptyPane(stream, src) {
+  const img = el("img", { src, alt: "", width: PANE_PIXELS, height: PANE_PIXELS, decoding: "async" });
   return el("div", { class: "pane", data: { stream: streamIndex(stream), name: stream } },
-    takeShape(el("div", { class: "pane__frame", style: `--ratio:${sent?.ratio ?? 1}`, "data-waiting": true }, img), img),
+    takeShape(el("div", { class: "pane__frame", style: "--ratio:1", "data-waiting": true }, img), img),
     el("div", { class: "pane__score" }, el("span", { class: "stream-name" }, streamTitle(stream)), el("span", { class: "number" })),
     el("div", { class: "pane__parts" }),
     el("p", { class: "trust" }));
