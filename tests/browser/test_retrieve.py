@@ -1,0 +1,300 @@
+"""The retrieval page in a real browser: sums of terms, filters, ways, and what makes a hit's score."""
+
+import io
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from PIL import Image
+
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+
+PENGUIN = "/retrieve?term=text:a+penguin+and+a+fire+engine"
+CHIPS = (
+    "chips => chips.map(chip => [chip.querySelector('.term__sign').innerText, "
+    "chip.querySelector('.term__name').innerText, chip.querySelector('.term__weight').value])"
+)
+SHARES = "bars => bars.map(bar => [...bar.children].map(part => +part.dataset.share))"
+
+
+def picture() -> bytes:
+    out = io.BytesIO()
+    Image.linear_gradient("L").convert("RGB").resize((300, 200)).save(out, "PNG")
+    return out.getvalue()
+
+
+def await_hits(page: Any) -> None:
+    page.wait_for_selector("#status:has-text('hits in')")
+
+
+def hits_of(page: Any) -> list[str]:
+    return page.eval_on_selector_all(".hit", "hits => hits.map(hit => hit.dataset.item)")
+
+
+def chips_of(page: Any) -> list[list[str]]:
+    return page.eval_on_selector_all("#terms > .term", CHIPS)
+
+
+def type_term(page: Any, typed: str) -> None:
+    page.fill("#q", typed)
+    page.keyboard.press("Enter")
+    await_hits(page)
+
+
+@pytest.fixture
+def sent(page: Any) -> list[dict[str, Any]]:
+    """The bodies of the page's retrievals, as they are sent."""
+    bodies: list[dict[str, Any]] = []
+    page.on("request", lambda r: bodies.append(r.post_data_json) if r.url.endswith("/retrieve") and r.post_data else 0)
+    return bodies
+
+
+@pytest.fixture
+def tolerant(chromium: Any, address: str) -> Iterator[Any]:
+    """A page on which requests may fail."""
+    context = chromium.new_context(base_url=address, viewport={"width": 1280, "height": 860})
+    yield context.new_page()
+    context.close()
+
+
+def test_a_sum_of_terms_is_in_the_address_and_survives_a_reload(page: Any, sent: list[dict[str, Any]]) -> None:
+    page.goto("/retrieve")
+    for typed in ("a red balloon", "- at night", "-#17"):
+        type_term(page, typed)
+    assert page.url.endswith("/retrieve?term=text:a+red+balloon&term=-1+text:at+night&term=-1+latent:17")
+    page.locator(".term__sign").nth(2).click()
+    page.wait_for_url("**term=latent:17")
+    page.locator(".term__weight").nth(1).fill("0.5")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**term=-0.5+text:at+night**")
+    await_hits(page)
+    query = [{"text": "a red balloon", "weight": 1}, {"text": "at night", "weight": -0.5}, {"latent": 17, "weight": 1}]
+    assert sent[-1]["query"] == query
+    shown = chips_of(page)
+    assert [(sign, weight) for sign, _, weight in shown] == [("+", "1"), ("−", "0.5"), ("+", "1")]
+    assert shown[2][1].startswith("#17 "), "a latent is named"
+    page.reload()
+    await_hits(page)
+    assert chips_of(page) == shown
+    assert sent[-1]["query"] == query
+    page.locator(".term__remove").first.click()
+    page.wait_for_url("**/retrieve?term=-0.5+text:at+night&term=latent:17")
+    page.go_back()
+    await_hits(page)
+    assert chips_of(page) == shown
+
+
+def test_terms_can_be_written_with_a_plus_and_old_links_work(page: Any, sent: list[dict[str, Any]]) -> None:
+    page.goto("/retrieve?term=+1 text:at night&term=-1 latent:17&target=dino&way=reconstruction&split=test")
+    await_hits(page)
+    assert sent[-1]["query"] == [{"text": "at night", "weight": 1}, {"latent": 17, "weight": -1}]
+    assert (sent[-1]["target"], sent[-1]["way"], sent[-1]["where"]) == ("dino", "reconstruction", {"split": "test"})
+    page.goto("/retrieve?q=a+cat&target=dino")
+    await_hits(page)
+    assert sent[-1]["query"] == [{"text": "a cat", "weight": 1}]
+    page.goto("/retrieve?item=s000003&source=dino")
+    await_hits(page)
+    assert sent[-1]["query"] == [{"item_id": "s000003", "weight": 1, "stream": "dino"}]
+    assert page.input_value("[data-reader]") == "dino"
+    page.select_option("[data-reader]", "clip_txt")
+    page.wait_for_url("**term=item@clip_txt:s000003")
+
+
+def test_what_is_subtracted_changes_the_hits(page: Any, sent: list[dict[str, Any]]) -> None:
+    page.goto(PENGUIN)
+    await_hits(page)
+    before = hits_of(page)
+    page.locator(".hit").first.locator("[data-add='-1']").click()
+    page.wait_for_url(f"**term=-1+item:{before[0]}")
+    await_hits(page)
+    page.wait_for_selector(f".hit:first-child:not([data-item='{before[0]}'])")
+    assert before[0] not in hits_of(page), "items of the query are left out"
+    assert sent[-1]["query"][1] == {"item_id": before[0], "weight": -1}
+    assert page.evaluate("document.activeElement.id") == "q", "the focus does not get lost"
+    page.locator(".hit").first.locator("[data-use]").click()
+    page.wait_for_url("**/retrieve?term=item:*")
+    await_hits(page)
+    assert len(chips_of(page)) == 1
+
+
+def test_backspace_takes_the_last_term_back_into_the_box(page: Any) -> None:
+    page.goto(f"{PENGUIN}&term=-1+text:night")
+    await_hits(page)
+    page.focus("#q")
+    page.keyboard.press("Backspace")
+    page.wait_for_url(f"**{PENGUIN}")
+    assert page.input_value("#q") == "- night"
+
+
+def test_filters_narrow_what_is_searched(page: Any, sent: list[dict[str, Any]]) -> None:
+    page.goto(PENGUIN)
+    await_hits(page)
+    assert "all 200 items" in page.inner_text("#reading")
+    page.focus("input[name=label]")
+    page.wait_for_selector("#labels option[value=penguin]", state="attached")
+    page.fill("input[name=label]", "penguin")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**label=penguin**")
+    page.select_option("select[name=split]", "test")
+    page.wait_for_url("**split=test**")
+    page.fill("input[name=active]", "#3")
+    page.fill("input[name=above]", "0.01")
+    page.keyboard.press("Tab")
+    page.wait_for_url("**active=%233&above=0.01**")
+    page.wait_for_selector("#hits:not([aria-busy])")
+    where = {"labels": ["penguin"], "split": "test", "latents": [{"latent": 3, "above": 0.01}]}
+    assert sent[-1]["where"] == where
+    assert re.search(r"the \d+ items? of 200 that pass the filter", page.inner_text("#reading"))
+    page.uncheck("input[name=leave_out]")
+    page.wait_for_url("**leave_out=no**")
+    page.reload()
+    page.wait_for_selector("#status:has-text(' in ')")
+    assert sent[-1]["where"] == where
+    assert sent[-1]["leave_out_query"] is False
+    assert page.input_value("input[name=label]") == "penguin"
+    assert not page.is_checked("input[name=leave_out]")
+
+
+def test_every_way_says_what_its_score_is(page: Any, sent: list[dict[str, Any]]) -> None:
+    page.goto(PENGUIN)
+    await_hits(page)
+    page.select_option("select[name=measure]", "dot")
+    page.wait_for_selector(".hit:has-text('dot product of codes')")
+    for way in ("reconstruction", "backbone"):
+        page.locator(f".ways label:has([value={way}])").click()
+        page.wait_for_url(f"**way={way}**")
+        page.wait_for_selector(".hit:has-text('cosine of features')")
+        assert "measure" not in sent[-1], "codes are not what is compared"
+        assert "the search is exact" in page.inner_text("#reading")
+    page.go_back()
+    page.go_back()
+    page.wait_for_selector(".hit:has-text('dot product of codes')")
+    assert page.input_value("select[name=measure]") == "dot"
+
+
+def test_ways_side_by_side_and_one_that_cannot_answer_says_why(tolerant: Any) -> None:
+    tolerant.goto(f"{PENGUIN}&way=all")
+    tolerant.wait_for_selector("#status:has-text('3 of 3 ways')")
+    assert tolerant.locator(".compare__way").count() == 3
+    assert tolerant.locator(".brief").count() >= 3 * 4
+    tolerant.goto(f"{PENGUIN}&term=latent:3&way=all")
+    tolerant.wait_for_selector("#status:has-text('2 of 3 ways')")
+    assert "none of a backbone" in tolerant.locator(".compare__way").last.inner_text()
+    tolerant.goto("/retrieve?term=latent:999&way=latent")
+    tolerant.wait_for_selector("[role=alert]")
+    assert "no latent 999" in tolerant.inner_text("[role=alert]")
+    assert tolerant.locator(".term").count() == 1, "the term can be removed"
+
+
+def test_what_speaks_against_a_hit_is_shown_on_the_other_side(page: Any) -> None:
+    page.goto(f"{PENGUIN}&term=-1+text:snow&way=reconstruction&target=dino")
+    await_hits(page)
+    bars = page.eval_on_selector_all(".hit .stack", SHARES)
+    assert len(bars) == 24
+    for bar in bars:
+        assert sum(bar) == pytest.approx(1, abs=0.01), "parts and the rest make the whole score"
+    assert any(share < 0 for bar in bars for share in bar)
+    assert page.locator(".hit .stack [data-against] ~ [data-zero]").count() > 0
+    assert re.search(r"no latent −?\d", page.locator(".hit").first.inner_text().replace("\n", " "))
+    assert re.search(r"−\d", page.inner_text("#reading .code")), "the query moves away from some latents"
+
+
+def test_more_or_less_of_a_latent(page: Any, sent: list[dict[str, Any]]) -> None:
+    page.goto(PENGUIN)
+    await_hits(page)
+    menu = page.locator(".hit .menu").first
+    menu.locator("summary").click()
+    button = menu.locator("button", has_text="Less of this")
+    latent = button.get_attribute("data-weigh").removeprefix("-")
+    button.click()
+    page.wait_for_url(f"**term=-0.5+latent:{latent}")
+    await_hits(page)
+    assert sent[-1]["query"][1] == {"latent": int(latent), "weight": -0.5}
+    page.locator("#reading .menu summary").first.click()
+    page.wait_for_selector("#reading .menu[open]")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#reading .menu:not([open])")
+    summary = page.locator(f"#reading li[data-latent='{latent}'] .menu summary")
+    summary.focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: "latent" not in url)
+    assert len(chips_of(page)) == 1, "as much more as less: nothing is left of it"
+
+
+def test_where_leads_to_the_caption_page_or_shows_heatmaps_in_place(page: Any) -> None:
+    page.set_default_timeout(240_000)  # trust on a machine that is busy otherwise
+    page.goto(PENGUIN)
+    await_hits(page)
+    first = hits_of(page)[0]
+    where = page.locator(".hit").first.locator("text=Where?")
+    assert where.get_attribute("href") == f"/caption?q=a+penguin+and+a+fire+engine&item={first}"
+    type_term(page, "- night")
+    page.wait_for_selector("[data-where]")
+    with page.expect_request("**/heatmaps") as asked:
+        page.locator("[data-where]").first.click()
+    body = asked.value.post_data_json
+    assert body["item_ids"] == [hits_of(page)[0]]
+    assert 1 <= len(body["latents"]) <= 8
+    page.wait_for_selector(".hit__where .trust[data-judged]")
+    assert page.locator(".hit__where canvas").count() == 2
+    page.locator("[data-where]").first.click()
+    page.wait_for_selector(".hit__where", state="hidden")
+
+
+def test_ticked_hits_are_examples_to_find_latents_with(page: Any) -> None:
+    page.goto(PENGUIN)
+    await_hits(page)
+    first, second = hits_of(page)[:2]
+    page.locator("[data-tick]").nth(0).check()
+    page.locator("[data-tick]").nth(1).check()
+    assert page.inner_text("#ticked b") == "2"
+    page.locator("#ticked a").click()
+    page.wait_for_url(f"**/find?by=examples&item={first}&item={second}")
+    page.wait_for_selector("#latents > li")
+
+
+def test_a_sent_picture_is_a_term_and_is_there_after_a_reload(page: Any) -> None:
+    page.goto("/retrieve?term=text:a+cat")
+    await_hits(page)
+    page.set_input_files("#file", {"name": "mine.png", "mimeType": "image/png", "buffer": picture()})
+    page.wait_for_url("**term=upload:**")
+    await_hits(page)
+    page.reload()
+    await_hits(page)
+    assert [name for _, name, _ in chips_of(page)] == ["a cat", "your picture"]
+    page.wait_for_selector(".term img")
+    assert page.evaluate("document.querySelector('.term img').decode().then(() => 1)") == 1
+
+
+def test_a_picture_that_is_not_kept_any_more_is_said_kindly(tolerant: Any) -> None:
+    for path in ("/retrieve?term=upload:nothing", "/caption?q=a+cat&upload=nothing", "/find?by=picture&upload=nothing"):
+        tolerant.goto(path)
+        tolerant.wait_for_selector("[role=alert]")
+        assert "Choose it again" in tolerant.inner_text("[role=alert]")
+
+
+def test_a_newer_query_wins(page: Any) -> None:
+    page.goto("/retrieve")
+    page.fill("#q", "a cat in the snow")
+    page.keyboard.press("Enter")
+    page.fill("#q", "a red balloon")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".read--sum .word:has-text('balloon')")
+    await_hits(page)
+    assert page.locator(".read__term").count() == 2
+
+
+@pytest.mark.parametrize("width", [390, 1280, 1920])
+def test_an_answer_fits_its_screen(page: Any, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto(f"{PENGUIN}&term=-1+text:{60 * 'w'}&term=item:s000003&way=reconstruction")
+    await_hits(page)
+    for name in page.locator(".hit").nth(1).locator(".menu summary").all():
+        name.click()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.goto(f"{PENGUIN}&way=all")
+    page.wait_for_selector("#status:has-text('3 of 3 ways')")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
