@@ -189,18 +189,25 @@ def search_latents(
 
 
 def mismatches(
-    *, strong: str, weak: str, kind: MismatchWord = "silent", limit: int = 24, cursor: str | None = None
+    *,
+    strong: str,
+    weak: str,
+    kind: MismatchWord = "silent",
+    at_most: float = 0.5,
+    limit: int = 24,
+    cursor: str | None = None,
 ) -> Call[MismatchPage]:
     """A page of the latents on which two streams disagree; `every_mismatch` goes on to the last page.
 
     Args:
         strong: The stream in which they are active.
         weak: The stream that is silent, or active on other items.
-        kind: "silent": at most a tenth as often active in `weak`; "different": active on other items.
+        kind: "silent": far less often active in `weak`; "different": about as often, on other items.
+        at_most: Active so often in `weak`, as a share of `strong`, is silent.
         limit: Of a page.
         cursor: `next_cursor` of the page before.
     """
-    return operations.MISMATCHES.call(strong=strong, weak=weak, kind=kind, limit=limit, cursor=cursor)
+    return operations.MISMATCHES.call(strong=strong, weak=weak, kind=kind, at_most=at_most, limit=limit, cursor=cursor)
 
 
 @_pages_of(mismatches)

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from server.schemas.base import BodyBool, BodyInt, CaptionText, Wire
 from server.schemas.items import LatentActivation
@@ -25,6 +25,15 @@ class HeatmapRequest(Wire):
 
     With a caption, `latents` narrows the match to some of the caption's latents; alone, they are what is looked for.
     """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"caption": "a red balloon", "n_items": 3},
+                {"latents": [17], "item_ids": ["s000003"], "streams": ["dino"], "trust": True},
+            ]
+        }
+    )
 
     caption: CaptionText | None = None
     latents: Annotated[list[Annotated[BodyInt, Field(ge=0)]], Field(min_length=1, max_length=64)] | None = None

@@ -85,8 +85,8 @@ class LatentSearch(Wire):
 class MismatchKind(StrEnum):
     """How two streams disagree on a latent."""
 
-    silent = "silent"  # active in one, at most a tenth as often in the other
-    different = "different"  # active in both, on other items
+    silent = "silent"  # active in one, far less often in the other
+    different = "different"  # active in both about as often, on other items
 
 
 class MismatchQuery(Wire):
@@ -95,6 +95,7 @@ class MismatchQuery(Wire):
     strong: Annotated[str, Field(max_length=80, description="The stream in which they are active")]
     weak: Annotated[str, Field(max_length=80, description="The stream that is silent, or active on other items")]
     kind: MismatchKind = MismatchKind.silent
+    at_most: Annotated[Share, Field(description="Active so often in `weak`, as a share of `strong`, is silent")] = 0.5
     limit: Annotated[int, Field(ge=1, le=200)] = 24
     cursor: Annotated[str, Field(max_length=60, description="`next_cursor` of the page before")] | None = None
 

@@ -22,8 +22,8 @@ from sparc_core.bundle import Bundle
 from sparc_core.errors import InputError, NotFoundError
 
 _MOST_DIGITS = 9  # of a latent's number
-_SILENT = 0.1  # at most so often as in the other stream
-_FEWEST_ITEMS = 5  # on which a latent is active, for its disagreement to mean something
+# Items on which a latent is active, for its disagreement to mean something: so many, and such a share of all.
+_FEWEST_ITEMS, _FEWEST_SHARE = 5, 0.002
 
 
 class Gallery:
@@ -62,12 +62,13 @@ class Gallery:
         if query.strong == query.weak:
             raise InputError(f'strong and weak are both "{query.strong}": name two streams')
         alignment = self._table.pair_alignment[self._pair(query.strong, query.weak)].astype(np.float64)
-        enough, silent = strong * self._n_items >= _FEWEST_ITEMS, weak <= _SILENT * strong
+        fewest = max(_FEWEST_ITEMS / max(self._n_items, 1), _FEWEST_SHARE)
+        enough, silent = strong >= fewest, weak <= query.at_most * strong
         if query.kind is MismatchKind.silent:
             latents = np.flatnonzero(enough & silent)
             order = np.argsort(-(strong - weak)[latents], kind="stable")
         else:
-            latents = np.flatnonzero(enough & ~silent & (weak * self._n_items >= _FEWEST_ITEMS))
+            latents = np.flatnonzero(enough & ~silent & (weak >= fewest))
             order = np.argsort(np.nan_to_num(alignment[latents]), kind="stable")
         latents = latents[order]
         start = self._cursors.position(query.cursor, len(latents))

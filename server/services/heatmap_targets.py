@@ -7,7 +7,7 @@ from jaxtyping import Int64
 
 from server.schemas import HeatmapRequest, HeatmapTarget
 from server.services.text import ReadText, WordsLeftOut
-from server.services.towers import Reading, Towers, as_query
+from server.services.towers import Reading, Towers
 from sparc_core.attribution import CaptionMatch, CodeSum, CrossModal, LatentSum, Similarity, Target
 from sparc_core.errors import InputError, NotFoundError
 from sparc_core.retrieval import QueryCode, query_code
@@ -47,7 +47,7 @@ class Targets:
             assert latents is not None, "the request has a caption or latents"
             query = query_code(latents.numpy(), torch.ones(len(latents)).numpy())
             return Wanted(None, WordsLeftOut([], None), query, request.target, "")
-        reading, query = read.reading, as_query(read.reading.code)
+        reading, query = read.reading, read.query
         if not any(word.known for word in reading.words):
             raise InputError(
                 f'the text tower knows no word of "{(request.caption or "")[:60]}": '

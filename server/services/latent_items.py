@@ -57,8 +57,8 @@ class ItemsOfLatents:
     ) -> list[LatentItem]:
         known: Sequence[float | None] = logits or [None] * len(rows)
         return [
-            LatentItem(item_id=i.item_id, activation=activation, caption=i.caption, labels=list(i.labels), logit=logit)
-            for i, activation, logit in zip(self._bundle.items.take(rows), activations, known, strict=True)
+            LatentItem(item_id=i.item_id, activation=activation, caption=i.caption, labels=i.labels, logit=logit)
+            for i, activation, logit in zip(self._bundle.items.brief(rows), activations, known, strict=True)
         ]
 
 

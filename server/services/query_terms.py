@@ -10,7 +10,7 @@ from server.schemas import QueryTerm, RetrieveRequest, Way, Word
 from server.services.indexes import Indexes
 from server.services.latents import Latents
 from server.services.readings import Readings
-from server.services.towers import Towers, as_query
+from server.services.towers import Towers
 from sparc_core.bundle import Bundle
 from sparc_core.errors import InputError
 from sparc_core.retrieval import QueryCode, query_code
@@ -93,8 +93,7 @@ class QueryTerms:
     async def encode_text(self, stream: str, text: str) -> EncodedTerm:
         """A text in a text stream; errors as `Readings.text`."""
         read = await self._readings.text(stream, text)
-        features = read.reading.features[0].cpu().numpy()
-        return EncodedTerm(stream, as_query(read.reading.code), features, read.words, None)
+        return EncodedTerm(stream, read.query, read.features, read.words, None)
 
     def encode_item(self, stream: str, item_id: str) -> EncodedTerm:
         """An item as the bundle holds it; NotFoundError where there is none."""

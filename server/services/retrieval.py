@@ -170,13 +170,13 @@ class Retriever:
 
     def _hits(self, found: _Found) -> list[Hit]:
         names = self._latents.names
-        items = self._bundle.items.take(found.ranking.rows)
+        items = self._bundle.items.brief(found.ranking.rows)
         return [
             Hit(
                 item_id=item.item_id,
                 score=score,
                 caption=item.caption,
-                labels=list(item.labels),
+                labels=item.labels,
                 shared=[
                     Contribution(
                         latent=latent,

@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 
 from server.schemas import Word
-from server.services.towers import Reading, Towers
+from server.services.towers import Reading, Towers, as_query
 from sparc_core.attribution import CaptionMatch, word_relevance
 from sparc_core.backbones import TextWord
+from sparc_core.retrieval import QueryCode
 from sparc_core.sparse import SparseCode
 
 
@@ -24,6 +26,8 @@ class ReadText(NamedTuple):
     """A text as its stream reads it, and what its words do."""
 
     reading: Reading
+    query: QueryCode  # of the reading, on the CPU, as are its
+    features: Float32[np.ndarray, " d"]
     left_out: WordsLeftOut
     words: list[Word]
 
@@ -51,13 +55,14 @@ def read_texts(towers: Towers, stream: str, texts: Sequence[str]) -> list[ReadTe
 
 
 def _read_text(
-    towers: Towers, words: list[TextWord], read: list[TextWord], features: torch.Tensor, codes: SparseCode
+    towers: Towers, said: list[TextWord], read: list[TextWord], features: torch.Tensor, codes: SparseCode
 ) -> ReadText:
     """From the rows of a text: its own first, then those without each word. Copies, so that a batch is not kept."""
     own, without = [SparseCode(*(c[part].clone() for c in codes)) for part in (slice(0, 1), slice(1, None))]
-    reading = Reading(words, features[:1].clone(), own)
+    reading = Reading(said, features[:1].clone(), own)
     left_out = WordsLeftOut(read, without if read else None)
-    return ReadText(reading, left_out, shade_words(towers, reading, left_out))
+    words = shade_words(towers, reading, left_out)
+    return ReadText(reading, as_query(own), reading.features[0].cpu().numpy(), left_out, words)
 
 
 def shade_words(towers: Towers, reading: Reading, left_out: WordsLeftOut) -> list[Word]:

@@ -60,6 +60,14 @@ class Item:
     sha256: str
 
 
+class ItemBrief(NamedTuple):
+    """What lists show of an item."""
+
+    item_id: str
+    caption: str
+    labels: list[str]
+
+
 class LabelShare(NamedTuple):
     """A label and the share of the strongest items that carry it."""
 
@@ -108,6 +116,12 @@ class ItemTable:
         columns = {name: column.take(pa.array(wanted)).to_pylist() for name, column in self._columns.items()}
         columns["labels"] = [tuple(labels) for labels in columns["labels"]]
         return [Item(row, *values) for row, *values in zip(wanted.tolist(), *columns.values(), strict=True)]
+
+    def brief(self, rows: Sequence[int] | Int64[np.ndarray, "m"]) -> list[ItemBrief]:
+        """What lists show of some rows, in their order; a column at a time, as `take`."""
+        wanted = pa.array(rows, pa.int64())
+        columns = (self._columns[name].take(wanted).to_pylist() for name in ItemBrief._fields)
+        return [ItemBrief(*values) for values in zip(*columns, strict=True)]
 
     def ids_of(self, rows: Sequence[int] | Int64[np.ndarray, "m"]) -> list[str]:
         """The ids of some rows, in their order."""

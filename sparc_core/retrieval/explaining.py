@@ -1,5 +1,6 @@
 """What makes up a score: the part of each latent, and what is left when all latents are counted."""
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -40,15 +41,15 @@ def explain(query: QueryCode, codes: Codes, rows: Int64[np.ndarray, " m"], n_lat
     weights[query.latents] = query.activations
     latents, activations = codes.latents[rows], codes.activations[rows].astype(np.float32)
     products = weights[latents] * activations
-    order = np.argsort(-products, axis=1, kind="stable")
-    latents, activations, products = (np.take_along_axis(a, order, 1) for a in (latents, activations, products))
-    totals = products.sum(1)
-    hits = []
-    for i, total in enumerate(totals):
-        used = products[i] != 0
-        at = latents[i, used].astype(np.int64)
-        hits.append(Explained(at, products[i, used] / total, weights[at], activations[i, used], 0.0))
-    return hits
+    # Few of a code's latents are shared: those alone are sorted, of all hits at once.
+    hit, slot = np.nonzero(products)
+    shared = products[hit, slot]
+    order = np.lexsort((slot, -shared, hit))
+    hit, slot, shared = hit[order], slot[order], shared[order]
+    at = latents[hit, slot].astype(np.int64)
+    shares, asked, active = shared / products.sum(1)[hit], weights[at], activations[hit, slot]
+    ends = np.searchsorted(hit, np.arange(len(rows) + 1)).tolist()
+    return [Explained(at[i:j], shares[i:j], asked[i:j], active[i:j], 0.0) for i, j in pairwise(ends)]
 
 
 def explain_features(

@@ -6,9 +6,11 @@ from typing import Any
 
 import faiss
 import numpy as np
-from jaxtyping import Bool, Float32, Int64
+from jaxtyping import Bool, Float32, Int64, UInt8
 
 from sparc_core.retrieval.ranking import Ranking
+
+_CANDIDATES_PER_HIT = 4
 
 
 class VectorSearch:
@@ -45,12 +47,10 @@ class VectorSearch:
         n = min(limit + len(without), self.n_items if allowed is None else int(allowed.sum()))
         if n == 0:
             return Ranking(np.empty(0, np.int64), np.empty(0, np.float32))
-        if allowed is None:
-            scores, rows = index.search(query, n)
-        else:
-            index = faiss.downcast_index(index.storage) if isinstance(index, faiss.IndexHNSW) else index
-            selector = faiss.IDSelectorBitmap(np.packbits(allowed, bitorder="little"))
-            scores, rows = index.search(query, n, params=_parameters(index, selector))
+        if allowed is not None and isinstance(index, faiss.IndexHNSW):
+            index = faiss.downcast_index(index.storage)
+        bits = None if allowed is None else np.packbits(allowed, bitorder="little")
+        scores, rows = index.search(query, n, params=_parameters(index, n, bits))
         kept = (rows[0] >= 0) & ~np.isin(rows[0], without)
         return Ranking(rows[0][kept][:limit], scores[0][kept][:limit])
 
@@ -64,8 +64,12 @@ class VectorSearch:
         return found
 
 
-def _parameters(index: Any, selector: Any) -> Any:
+def _parameters(index: Any, n: int, bits: UInt8[np.ndarray, " b"] | None) -> Any:
     """Search parameters of one search only: those of the index itself are shared."""
+    selector = None if bits is None else faiss.IDSelectorBitmap(bits)
+    if isinstance(index, faiss.IndexHNSW):
+        # As stored for the ten best that the builder measures; more candidates where more are asked for.
+        return faiss.SearchParametersHNSW(efSearch=max(index.hnsw.efSearch, _CANDIDATES_PER_HIT * n))
     if isinstance(index, faiss.IndexIVF):
-        return faiss.SearchParametersIVF(sel=selector, nprobe=index.nlist)
+        return faiss.SearchParametersIVF(sel=selector, nprobe=index.nprobe if bits is None else index.nlist)
     return faiss.SearchParameters(sel=selector)

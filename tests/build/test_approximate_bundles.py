@@ -15,6 +15,7 @@ from index_build.verification import verify_bundle
 from sparc_core.bundle import Bundle
 from sparc_core.bundle.manifest import VectorKind
 from sparc_core.errors import BundleError, InputError
+from sparc_core.retrieval import VectorSearch
 from tests.build.build_fakes import N_TEST, N_TRAIN, fake_corpus, fake_recipe, load_fake
 from tests.build.test_cli import _run
 
@@ -54,6 +55,24 @@ def test_a_bundle_of_any_kind_is_whole_and_is_searched(built: Built, kind: Vecto
         scores, found = bundle.vectors(stream).search(rows, 1)
         np.testing.assert_allclose(scores[:, 0], 1, atol=0.2)
         np.testing.assert_allclose(np.einsum("nd,nd->n", rows, rows[found[:, 0]]), 1, atol=0.1)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_services_search_finds_filters_and_reads_features_back(built: Built, kind: VectorKind) -> None:
+    n, bundle = N_TRAIN + N_TEST, Bundle.open(built.path(kind))
+    rows = Bundle.open(built.path("exact")).vectors("camera").reconstruct_n(0, n)
+    search, allowed = VectorSearch(bundle.vectors("camera")), np.arange(n) % 3 == 0
+    held = search.vectors(np.arange(n))
+    np.testing.assert_allclose(np.einsum("nd,nd->n", held, rows), 1, atol=0.2)
+    for row in (0, 7):
+        scores = held @ rows[row]
+        deep = search.search(rows[row], n - 1, without=[row])
+        assert row not in deep.rows
+        assert len(deep.rows) >= (0.9 if kind == "ivfpq" else 1) * (n - 1)
+        np.testing.assert_allclose(deep.scores, scores[deep.rows], atol=1e-4)
+        found = search.search(rows[row], 5, allowed=allowed)
+        best = np.sort(np.where(allowed, scores, -2))[::-1][:5]
+        np.testing.assert_allclose(found.scores, best, atol=1e-4)
 
 
 def test_another_kind_builds_indexes_and_measures_again(built: Built) -> None:

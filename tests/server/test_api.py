@@ -127,3 +127,18 @@ def test_answers_carry_security_headers_and_timing(client: TestClient) -> None:
         assert "default-src 'self'" in headers["content-security-policy"], path
         assert headers["x-content-type-options"] == "nosniff"
         assert "total;dur=" in headers["server-timing"]
+
+
+def test_every_example_of_the_description_is_answered(client: TestClient) -> None:
+    description = client.get("/openapi.json").json()
+    asked = []
+    for path, operations in description["paths"].items():
+        body = operations.get("post", {}).get("requestBody", {}).get("content", {}).get("application/json")
+        if body is None or "admin" in path:
+            continue
+        examples = description["components"]["schemas"][body["schema"]["$ref"].rpartition("/")[2]]["examples"]
+        for example in examples:
+            answer = client.post(path, json=example)
+            assert answer.status_code == 200, (path, example, answer.text)
+            asked.append(path)
+    assert {path.rpartition("/")[2] for path in asked} == {"search", "encode", "retrieve", "heatmaps"}

@@ -178,17 +178,18 @@ def test_a_region_of_all_is_the_picture_and_its_parts_are_others(client: TestCli
         assert client.post("/api/v1/latents/search", json=body).status_code == 422
 
 
+@pytest.mark.parametrize("at_most", [0.1, 0.8])
 @pytest.mark.parametrize("kind", ["silent", "different"])
 @pytest.mark.parametrize(("strong", "weak"), [("dino", "clip_txt"), ("clip_txt", "dino")])
 def test_mismatches_are_where_streams_disagree(
-    client: TestClient, bundle: Bundle, kind: str, strong: str, weak: str
+    client: TestClient, bundle: Bundle, kind: str, strong: str, weak: str, at_most: float
 ) -> None:
-    params = {"strong": strong, "weak": weak, "kind": kind, "limit": 200}
+    params = {"strong": strong, "weak": weak, "kind": kind, "limit": 200, "at_most": at_most}
     found = schemas.MismatchPage.model_validate(client.get("/api/v1/latents/mismatches", params=params).json())
     active = {s: items_dense(bundle, s) > 0 for s in (strong, weak)}
     counts = {s: a.sum(0) for s, a in active.items()}
     both, either = (active[strong] & active[weak]).sum(0), (active[strong] | active[weak]).sum(0)
-    silent = counts[weak] <= 0.1 * counts[strong]
+    silent = counts[weak] <= at_most * counts[strong]
     enough = (counts[strong] >= 5) & (silent if kind == "silent" else ~silent & (counts[weak] >= 5))
     assert {one.latent.id for one in found.latents} == set(np.flatnonzero(enough).tolist())
     for one in found.latents:

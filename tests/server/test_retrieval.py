@@ -1,5 +1,6 @@
 """Retrieval through the API: every way equals brute force, sums are sums, filters filter, shares add up."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,12 @@ import torch
 from fastapi.testclient import TestClient
 
 from server import schemas
+from server.app import create_app
 from server.services.towers import Towers
+from server.settings import Settings
 from sparc_core.backbones.features import unit_features
 from sparc_core.bundle import Bundle
+from sparc_core.bundle.manifest import content_id, read_manifest
 from sparc_core.sparse import SparseCode
 from tests.server.pictures import png
 
@@ -282,3 +286,23 @@ def test_decoding_agrees_with_the_model(towers: Towers) -> None:
     expected = towers.sparc.decode("dino", code)[0].detach().numpy()
     found = 0.5 * decoder.dictionary[3] + 0.25 * decoder.dictionary[9] + decoder.pre_bias
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_the_recall_of_an_approximate_index_is_said_per_direction(tiny_bundle: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "approximate"
+    shutil.copytree(tiny_bundle, copy)
+    manifest = read_manifest(copy)
+    recalls = {
+        "vector_recall_at_10.reconstructions.clip_txt.dino": 0.9,
+        "vector_recall_at_10.reconstructions.clip_img.dino": 0.8,
+        "vector_recall_at_10.features.clip_txt.clip_img": 0.7,
+    }
+    measured = manifest.model_copy(update={"metrics": manifest.metrics | recalls})
+    measured = measured.model_copy(update={"bundle_id": content_id(measured, measured.files)})
+    (copy / "manifest.json").write_text(measured.to_json())
+    text, item = {"text": "a cat"}, {"item_id": "s000003"}
+    with TestClient(create_app(Settings(bundle=copy, threads=1, device="cpu"))) as client:
+        assert ask(client, text, target="dino", way="reconstruction").recall == 0.9
+        assert ask(client, text, item, {"latent": 3}, target="dino", way="reconstruction").recall == 0.8
+        assert ask(client, text, target="clip_img", way="backbone").recall == 0.7
+        assert ask(client, text, target="dino").recall is None
