@@ -11,6 +11,9 @@ from benchmarks.serving import serving
 
 IMAGES_PATH = Path(__file__).parent / "images"
 FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking".split()
+HITS, LATENTS = "#status:has-text('hits in')", "#status:has-text('latents')"
+BALLOON = "/retrieve?term=text:a+red+balloon&term=-1+text:night"
+REGION = "/find?by=picture&item=s000003&region=0.38,0.36,0.86,0.82"
 WIDE, NARROW = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
 
 
@@ -35,12 +38,16 @@ def main(bundle: Annotated[Path, typer.Option(help="The demo bundle.")] = Path("
         frog = light.locator("#latents h2 a").first.get_attribute("href") or "/latents/0"
         take(light, "latent", frog, "#histograms")
         take(light, "caption", "/caption?q=a+penguin+and+a+fire+engine", "#status:has-text('pictures in')")
-        take(light, "retrieve", "/retrieve?q=a+red+balloon+at+night", "#status:has-text('hits in')")
+        take(light, "retrieve", f"{BALLOON}&way=reconstruction&target=dino", HITS)
+        take(light, "region", REGION, LATENTS)
+        take(light, "mismatches", "/mismatches?kind=different", LATENTS)
         dark = browser.new_page(base_url=server.address, viewport=WIDE, color_scheme="dark")
         take(dark, "caption-dark", "/caption?q=a+cat+in+the+snow", "#status:has-text('pictures in')")
+        take(dark, "meaning-dark", "/find?text=a+cat+in+the+snow", LATENTS)
         phone = browser.new_page(base_url=server.address, viewport=NARROW)
         take(phone, "caption-narrow", "/caption?q=a+cat+in+the+snow", "#status:has-text('pictures in')")
         take(phone, "latent-narrow", frog, "#histograms")
+        take(phone, "retrieve-narrow", BALLOON, HITS)
         browser.close()
 
 

@@ -20,11 +20,18 @@ class RequestContext:
         request_id: Names it in answers and logs.
         deadline: When its work is of no use any more, on `time.monotonic`'s clock.
         milliseconds: What each step took, in the order in which steps ended.
+        patience_s: A streamed answer may take so long for every line; 0 where the client set the deadline, which holds.
     """
 
     request_id: str = ""
     deadline: float = NEVER
     milliseconds: dict[str, float] = field(default_factory=dict)
+    patience_s: float = 0.0
+
+    def renew(self) -> None:
+        """Begin a line of a streamed answer."""
+        if self.patience_s:
+            self.deadline = time.monotonic() + self.patience_s
 
     def add(self, name: str, milliseconds: float) -> None:
         """Count time for a step; a step may come several times."""

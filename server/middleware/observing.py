@@ -40,6 +40,7 @@ class Observing:
         context = RequestContext(request_id_of(headers))
         try:
             context.deadline = deadline_of(headers, time.monotonic(), self._deadline_s)
+            context.patience_s = 0.0 if "x-deadline-ms" in headers else self._deadline_s
         except InputError as error:
             app = _invalid_deadline(error)
 

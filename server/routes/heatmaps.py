@@ -12,6 +12,7 @@ from fastapi.responses import Response, StreamingResponse
 from server.errors import error_body
 from server.explorer import Explorer
 from server.heatmap_files import overlay_png, raw_values
+from server.request_context import current
 from server.routes.common import BUSY, ERRORS, PREFIX, Lent, unless_gone
 from server.schemas import Heatmap, HeatmapRequest, HeatmapsDone, PictureHeatmaps, Wire
 from server.services.heatmaps import Chunk, Plan, shared_scale, total_milliseconds
@@ -95,6 +96,7 @@ async def _lines(request: Request, explorer: Explorer, plan: Plan, read_ms: floa
     for item_ids in explorer.heatmaps.chunks(plan):
         if await request.is_disconnected():
             return
+        current().renew()
         chunks.append(await explorer.heatmap_chunk(plan, item_ids))
         steps.append(chunks[-1].milliseconds)
         for answer in chunks[-1].pictures:
@@ -103,6 +105,7 @@ async def _lines(request: Request, explorer: Explorer, plan: Plan, read_ms: floa
     for chunk in chunks if plan.request.trust else ():
         if await request.is_disconnected():
             return
+        current().renew()
         believed, milliseconds = await explorer.heatmap_trust(plan, chunk)
         steps.append(milliseconds)
         for one in believed:

@@ -145,7 +145,7 @@ def find(
 def mismatches(request: Request) -> HTMLResponse:
     """Latents on which two streams disagree; the query is schemas.MismatchQuery, by default of the two outermost."""
     streams = [stream.name for stream in _explorer(request).info().streams]
-    usual = {"strong": streams[0], "weak": streams[-1]}
+    usual = {"strong": streams[0], "weak": streams[-1], "kind": MismatchKind.different.value}
     wanted = _asked(request, MismatchQuery, usual, limit=GALLERY_LIMIT)
     page, problem = None, ""
     try:

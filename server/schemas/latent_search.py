@@ -71,6 +71,8 @@ class FoundLatent(Wire):
     latent: LatentSummary
     found: Found
     score: float
+    of_examples: Share | None = None  # share of the examples that activate it, where there are examples
+    of_items: Share | None = None  # the same of all items, under per-stream selection
 
 
 class LatentSearch(Wire):

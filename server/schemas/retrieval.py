@@ -133,6 +133,7 @@ class Retrieval(Wire):
     terms: list[TermReading]  # in the order of the request's query
     query_code: list[LatentActivation]  # the sum; strongest first, negative where it moves away
     n_allowed: int  # items that `where` lets through
-    recall: float | None  # share of the exact 10 nearest that the target's approximate index finds; null: exact
+    exact: bool  # whether no item was overlooked: False where the target's feature index is approximate
+    recall: float | None  # share of the exact 10 nearest that this index finds; null where exact, or not measured
     hits: list[Hit]
     milliseconds: dict[str, float]

@@ -110,10 +110,20 @@ class LatentSearcher:
         n_latents = self._bundle.manifest.sparc.n_latents
         codes = self._bundle.codes(stream, "local")
         active = activations_of(np.arange(n_latents), codes, rows, n_latents)
-        scores = (active > 0).mean(0) - self._bundle.latents.density_local[stream]
+        of_examples, of_items = (active > 0).mean(0), self._bundle.latents.density_local[stream]
+        scores = of_examples - of_items
         order = np.lexsort((-active.mean(0), -scores))
         order = order[active[:, order].any(0) & (scores[order] > 0)][:limit]
-        return [self._found(int(latent), Found.examples, float(scores[latent])) for latent in order]
+        return [
+            FoundLatent(
+                latent=self._latents.summary(latent),
+                found=Found.examples,
+                score=float(scores[latent]),
+                of_examples=float(of_examples[latent]),
+                of_items=float(of_items[latent]),
+            )
+            for latent in order.tolist()
+        ]
 
     def _found(self, latent: int, found: Found, score: float) -> FoundLatent:
         return FoundLatent(latent=self._latents.summary(latent), found=found, score=score)

@@ -116,6 +116,7 @@ class Retriever:
             terms=[TermReading(stream=stream, words=term.words) for stream, term in zip(streams, terms, strict=True)],
             query_code=self._latents.named(query),
             n_allowed=len(self._bundle.items) if allowed is None else int(allowed.sum()),
+            exact=request.way is Way.latent or self._bundle.manifest.stream(target).vectors == "exact",
             recall=self._recall(request.way, target, streams),
             hits=hits,
             milliseconds={},

@@ -15,6 +15,7 @@ FLAGS = (
     "--disable-component-update --disable-sync"
 ).split()
 ANSWER_MS = 60_000  # generous: the machine may be busy, and a hang still ends
+SERVER_DEADLINE_S = 300  # as generous: an answer that comes late is no error of the page
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +26,7 @@ def address(tiny_bundle: Path) -> Iterator[str]:
     from server.app import create_app
     from server.settings import Settings
 
-    app = create_app(Settings(bundle=tiny_bundle, device="cpu"))
+    app = create_app(Settings(bundle=tiny_bundle, device="cpu", deadline_s=SERVER_DEADLINE_S))
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -20,7 +20,7 @@ def picture() -> bytes:
 
 
 def await_latents(page: Any) -> None:
-    page.wait_for_selector("#status:has-text('latents')")
+    page.wait_for_selector("#status:has-text('latent')")
     page.wait_for_selector("#latents:not([aria-busy])")
 
 
@@ -150,13 +150,13 @@ def test_examples_come_from_an_item_and_from_words_of_captions(page: Any, sent: 
     page.locator("text=Find its latents").click()
     page.wait_for_url("**/find?by=examples&item=s000003")
     await_latents(page)
-    assert re.fullmatch(r"active in the example, and in [\d.]+% of all", page.locator(".row__why").first.inner_text())
+    assert re.fullmatch(r"active in the example and in [\d.]+% of all", page.locator(".row__why").first.inner_text())
     page.fill("input[name=add]", "penguin")
     page.locator("#offered button").first.click()
     page.wait_for_url("**item=s000003&item=*")
     await_latents(page)
     assert len(sent[-1]["item_ids"]) == 2
-    page.wait_for_selector(".row__why:has-text('points')")
+    page.wait_for_selector(".row__why:has-text('of the examples')")
     page.fill("input[name=add]", "s000007")
     page.keyboard.press("Enter")
     page.wait_for_url("**item=s000007")
@@ -167,7 +167,7 @@ def test_examples_come_from_an_item_and_from_words_of_captions(page: Any, sent: 
 
 
 def test_mismatches_of_two_streams(page: Any) -> None:
-    page.goto("/mismatches?kind=different")
+    page.goto("/mismatches")
     from_server = rows_of(page)
     assert re.search(r"DINO [\d.]+% CLIP text [\d.]+% Jaccard 0\.\d\d", from_server[0])
     jaccards = page.eval_on_selector_all(
@@ -180,13 +180,22 @@ def test_mismatches_of_two_streams(page: Any) -> None:
     assert "CLIP image" in rows_of(page)[0]
     page.select_option("select[name=weak]", "clip_img")
     assert page.input_value("select[name=strong]") == "clip_txt", "one stream twice has no disagreement"
-    page.wait_for_url("**strong=clip_txt&kind=different&weak=clip_img")
+    page.wait_for_url(re.compile(r"strong=clip_txt&weak=clip_img$"))
     page.go_back()
     page.go_back()
     page.wait_for_selector("select[name=strong] >> nth=0")
     page.wait_for_selector(f"#latents > li:first-child:has-text('{from_server[0].split()[0]}')")
     await_latents(page)
     assert rows_of(page) == from_server, "rows made by the server and by script are alike"
+    page.locator("label:has(input[value=silent])").click()
+    page.select_option("select[name=at_most]", "0.8")
+    page.wait_for_url("**kind=silent&at_most=0.8")
+    await_latents(page)
+    shares = page.eval_on_selector_all(
+        "#latents > li",
+        "all => all.map(e => [...e.querySelectorAll('.measures .number')].map(n => parseFloat(n.textContent)))",
+    )
+    assert all(weak <= 0.85 * strong for strong, weak, _ in shares)
     page.goto("/mismatches?strong=dino&weak=dino")
     assert "name two streams" in page.inner_text("main .notice")
 

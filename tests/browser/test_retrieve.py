@@ -287,6 +287,20 @@ def test_a_newer_query_wins(page: Any) -> None:
     assert page.locator(".read__term").count() == 2
 
 
+def test_choices_are_folded_on_a_narrow_screen_unless_they_say_something(page: Any) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(PENGUIN)
+    assert not page.locator("select[name=split]").is_visible()
+    page.locator("#choices > summary").click()
+    page.select_option("select[name=split]", "test")
+    page.wait_for_url("**split=test")
+    page.reload()
+    assert page.locator("select[name=split]").is_visible()
+    page.goto(PENGUIN)
+    page.set_viewport_size({"width": 1280, "height": 844})
+    page.wait_for_selector("select[name=split]")
+
+
 @pytest.mark.parametrize("width", [390, 1280, 1920])
 def test_an_answer_fits_its_screen(page: Any, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 844})
@@ -294,6 +308,8 @@ def test_an_answer_fits_its_screen(page: Any, width: int) -> None:
     await_hits(page)
     for name in page.locator(".hit").nth(1).locator(".menu summary").all():
         name.click()
+        # "toggle", at which a menu finds the side that has room, comes after the click.
+        page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.goto(f"{PENGUIN}&way=all")
     page.wait_for_selector("#status:has-text('3 of 3 ways')")

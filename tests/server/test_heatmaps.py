@@ -1,5 +1,6 @@
 """Heatmaps over HTTP: lines as they are ready, files by `Accept`, trust, and one clear sentence for what cannot be."""
 
+import asyncio
 import io
 import json
 import re
@@ -244,3 +245,22 @@ def test_a_map_of_nothing_says_so(client: TestClient, bundle: Bundle) -> None:
             assert max(heatmap.values) == 0
             notes.append(heatmap.note)
     assert set(notes) == {'"dino" finds nothing of these latents in this picture'}
+
+
+def test_every_line_has_the_deadline_anew_but_for_a_clients_own(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    explorer = client.app.state.serving.explorer  # type: ignore[attr-defined]
+    chunk = explorer.heatmap_chunk
+
+    async def slow(*arguments: Any) -> Any:
+        await asyncio.sleep(0.3)
+        return await chunk(*arguments)
+
+    monkeypatch.setattr(explorer, "heatmap_chunk", slow)
+    lines(client, caption="a cat", n_items=1)  # remembers the caption
+    body = {"caption": "a cat", "n_items": 12}
+    monkeypatch.setattr(client.app.middleware_stack, "_deadline_s", 1.0)  # type: ignore[attr-defined]
+    assert lines(client, **body)[-1]["kind"] == "done", "five chunks of 0.3 s"
+    answer = client.post(URL, json=body, headers={"X-Deadline-Ms": "1000"})
+    assert json.loads(answer.text.splitlines()[-1])["error"]["code"] == "busy"

@@ -155,7 +155,11 @@ def test_search_by_an_item_and_by_examples(client: TestClient, bundle: Bundle) -
     expected = active[rows].mean(0) - active.mean(0)
     found = search(client, item_ids=ids, limit=10)
     assert [f.score for f in found.latents] == pytest.approx(np.sort(expected)[::-1][:10].tolist(), abs=1e-5)
-    assert all(f.score == pytest.approx(expected[f.latent.id], abs=1e-5) for f in found.latents)
+    for f in found.latents:
+        assert f.score == pytest.approx(expected[f.latent.id], abs=1e-5)
+        assert (f.of_examples, f.of_items) == pytest.approx(
+            (active[rows].mean(0)[f.latent.id], active.mean(0)[f.latent.id])
+        )
 
 
 def test_a_region_of_all_is_the_picture_and_its_parts_are_others(client: TestClient, bundle: Bundle) -> None:

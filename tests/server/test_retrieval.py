@@ -99,7 +99,7 @@ def test_latent_retrieval_by_text_is_exact(
     assert words is not None
     assert [word.text for word in words] == TEXT.split()
     assert max(word.relevance for word in words) == pytest.approx(1)
-    assert (found.recall, found.n_allowed) == (None, 200)
+    assert (found.exact, found.recall, found.n_allowed) == (True, None, 200)
 
 
 @pytest.mark.parametrize("target", ["dino", "clip_img", "clip_txt"])

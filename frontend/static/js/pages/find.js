@@ -120,11 +120,10 @@ function show(answer, query) {
   announce(`${count(answer.latents.length, "latent")}, ${READERS[query.by]} ${streamTitle(answer.stream)}, in ${timing(answer.milliseconds)}`);
 }
 
-/** Among examples, the score is the share of them less that of all items; the share of one example is 1. */
-function whyFound({ found: why, score }, nExamples) {
+function whyFound({ found: why, score, of_examples: ofExamples, of_items: ofItems }, nExamples) {
   const number = (text) => el("b", { class: "number" }, text);
   if (why === "code") return ["activated ", number(decimal(score))];
   if (why === "direction") return ["direction, cosine ", number(decimal(score))];
-  if (nExamples === 1) return ["active in the example, and in ", number(percent(Math.max(1 - score, 0))), " of all"];
-  return ["active ", number(`${Math.round(100 * score)} points`), " more often than overall"];
+  const examples = nExamples === 1 ? ["the example"] : [number(percent(ofExamples)), " of the examples"];
+  return ["active in ", ...examples, " and in ", number(percent(ofItems)), " of all"];
 }

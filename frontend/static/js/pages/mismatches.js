@@ -11,7 +11,7 @@ import { announce } from "../status.js";
 const LIMIT = 24;
 const form = document.querySelector("#filters");
 const { strong, weak } = form.elements;
-const USUAL = { strong: strong.options[0].value, weak: weak.options[weak.options.length - 1].value, kind: "silent" };
+const USUAL = { strong: strong.options[0].value, weak: weak.options[weak.options.length - 1].value, kind: "different", at_most: "0.5" };
 const rows = new Rows({
   ask: (cursor, signal) => api.mismatches([...pairsOf(form), ["limit", LIMIT], ["cursor", cursor]], signal),
   row,

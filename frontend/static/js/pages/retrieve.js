@@ -5,6 +5,7 @@ import { el, isPlainClick } from "../dom.js";
 import { fillForm, pairsOf } from "../form.js";
 import { count, timing } from "../format.js";
 import { ranksOf } from "../parts/bar.js";
+import { foldChoices } from "../parts/choices.js";
 import { compareWays } from "../parts/compare.js";
 import { acceptPictures } from "../parts/drop.js";
 import { hitRow, strongestLatents } from "../parts/hit.js";
@@ -74,6 +75,7 @@ hits.addEventListener("click", (event) => {
   backToQuery();
 });
 acceptPictures(find("drop"), useFile);
+foldChoices(find("choices"));
 offerLabels(form.elements.label);
 addEventListener("popstate", run);
 run();

@@ -28,16 +28,15 @@ export function queryReading(answer, terms, ranks, nameOf) {
 }
 
 /** Where was searched, among how many items, and how exactly. */
-export function searched({ target, way, n_allowed: allowed, recall }) {
+export function searched({ target, n_allowed: allowed, exact, recall }) {
   const items = allowed === info.n_items ? `all ${allowed.toLocaleString("en")} items` : `the ${count(allowed, "item")} of ${info.n_items.toLocaleString("en")} that pass the filter`;
-  return `Searched in ${streamTitle(target)} among ${items}; ${exactness(target, way, recall)}.`;
+  return `Searched in ${streamTitle(target)} among ${items}; ${exactness(exact, recall)}.`;
 }
 
-function exactness(target, way, recall) {
-  const { vectors } = info.streams.find((stream) => stream.name === target);
-  if (way === "latent" || vectors === "exact") return "the search is exact";
+function exactness(exact, recall) {
+  if (exact) return "the search is exact";
   const known = recall === null ? "its recall was not measured for such queries" : `it finds ${percent(recall)} of the exact 10 nearest`;
-  return `the index is approximate (${vectors}), ${known}`;
+  return `the index is approximate, ${known}`;
 }
 
 function termReading(term, at, { stream, words }, signed, nameOf) {
