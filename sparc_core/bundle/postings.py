@@ -4,7 +4,7 @@ The file is an ordinary FAISS index (`IndexIVFFlat`, d = 1): list l holds the it
 activations as codes of one float32 each, and its coarse centroid is the number l. So FAISS tools can open it too.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +15,8 @@ from jaxtyping import Float32, Int64
 from sparc_core.errors import BundleError, NotFoundError
 
 _BYTES_PER_ACTIVATION = 4
-_BYTES_PER_ENTRY = _BYTES_PER_ACTIVATION + 8
+_BYTES_PER_ITEM = 8
+_BYTES_PER_ENTRY = _BYTES_PER_ACTIVATION + _BYTES_PER_ITEM
 
 
 class Posting(NamedTuple):
@@ -59,6 +60,19 @@ class Postings:
         middle = start + _BYTES_PER_ACTIVATION * n
         activations = self._file[start:middle].view("<f4")
         return Posting(self._file[middle : start + _BYTES_PER_ENTRY * n].view("<i8"), activations)
+
+    def gather(self, latents: Sequence[int]) -> tuple[Posting, list[int]]:
+        """The lists of some latents one after another, and the size of each; copies, quicker than `of` for each.
+
+        Raises:
+            NotFoundError: There is no such latent.
+        """
+        file, starts = self._file, self._starts
+        sizes = [self.n_items_of(latent) for latent in latents]
+        middles = [starts[latent] + _BYTES_PER_ACTIVATION * n for latent, n in zip(latents, sizes, strict=True)]
+        activations = [file[starts[latent] : middle] for latent, middle in zip(latents, middles, strict=True)]
+        items = [file[middle : middle + _BYTES_PER_ITEM * n] for middle, n in zip(middles, sizes, strict=True)]
+        return Posting(np.concatenate(items).view("<i8"), np.concatenate(activations).view("<f4")), sizes
 
     def in_order(self) -> Iterator[Posting]:
         """Every latent's list in turn, read from the file: a pass over all of a large file leaves no map of it behind.

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from sparc_core.bundle.codes import Codes
-from sparc_core.bundle.postings import Posting, Postings
+from sparc_core.bundle.postings import Postings
 from sparc_core.retrieval.query import QueryCode
 
 Measure = Literal["cosine", "dot"]
@@ -40,17 +40,13 @@ class SparseSearch:
         """
         if not len(query.latents):
             return np.zeros(self.n_items, np.float32)
-        lists = [self._postings.of(int(latent)) for latent in query.latents]
-        products = np.concatenate([posting.activations for posting in lists])
-        products = products * np.repeat(query.activations, [len(posting.items) for posting in lists])
-        dots = np.bincount(_items(lists), products, minlength=self.n_items)
-        if measure == "dot":
-            return dots.astype(np.float32)
-        return (dots * self._inverse_norms / query.norm).astype(np.float32)
-
-
-def _items(lists: list[Posting]) -> np.ndarray:
-    return np.concatenate([posting.items for posting in lists])
+        posting, sizes = self._postings.gather(query.latents.tolist())
+        weights = query.activations if measure == "dot" else query.activations / np.float32(query.norm)
+        products = posting.activations * np.repeat(weights, sizes)
+        scores = np.bincount(posting.items, products, minlength=self.n_items).astype(np.float32)
+        if measure == "cosine":
+            scores *= self._inverse_norms
+        return scores
 
 
 def _norms(codes: Codes) -> Float32[np.ndarray, " n"]:
