@@ -8,10 +8,13 @@ from contextlib import contextmanager, suppress
 
 from server.explorer import Explorer
 from server.metrics import Reading
-from server.refusals import BundleRefusedError
+from server.refusals import BundleRefusedError, BusyError
+from server.request_context import RequestContext, answering
 from server.schemas import Reloaded
 
 log = logging.getLogger(__name__)
+
+_WARM_UP_ATTEMPTS, _BETWEEN_ATTEMPTS_S = 60, 0.5
 
 
 class _Lease:
@@ -62,23 +65,23 @@ class Serving:
             old = self._lease
             try:
                 explorer = await asyncio.to_thread(self._open_checked, verify)
-                await explorer.warm_up()
+                await _warm_up(explorer)
             except Exception as error:
                 log.warning("new bundle refused", exc_info=error)
                 # A domain error's sentence may name a path of this machine: that is for the log.
                 raise BundleRefusedError(
                     "the new bundle cannot be served, the log says why; the old one stays"
                 ) from None
-            ids = explorer.bundle.manifest.bundle_id, old.explorer.bundle.manifest.bundle_id
-            if ids[0] == ids[1]:
+            served, new = (one.bundle.manifest.bundle_id for one in (old.explorer, explorer))
+            if new == served:
                 explorer.close()
+                log.warning("bundle %s is served already: nothing changed", new)
             else:
                 self._lease, old.is_retired = _Lease(explorer), True
                 _close_if_unused(old)
-                log.info("bundle %s replaces %s", *ids)
-            return Reloaded(
-                bundle_id=self.explorer.bundle.manifest.bundle_id, previous_id=ids[1], changed=ids[0] != ids[1]
-            )
+                # No warning, but whoever sent the signal waits for it, whatever is logged.
+                log.warning("bundle %s replaces %s", new, served)
+            return Reloaded(bundle_id=new, previous_id=served, changed=new != served)
 
     def readings(self) -> list[Reading]:
         """For the metrics."""
@@ -89,6 +92,18 @@ class Serving:
         if verify:
             type(explorer.bundle).open(explorer.bundle.path, verify=True)
         return explorer
+
+
+async def _warm_up(explorer: Explorer) -> None:
+    """Warm up beside the requests of others, however many wait, and without the deadline of the one that asked for it."""
+    with answering(RequestContext()):
+        for left in reversed(range(_WARM_UP_ATTEMPTS)):
+            try:
+                return await explorer.warm_up()
+            except BusyError:
+                if not left:
+                    raise
+                await asyncio.sleep(_BETWEEN_ATTEMPTS_S)
 
 
 def _close_if_unused(lease: _Lease) -> None:

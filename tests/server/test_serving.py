@@ -121,7 +121,9 @@ def test_a_new_bundle_is_served_under_load_without_a_failed_request(tiny_bundle:
             while sum(seen.values()) < n_before + 10:
                 time.sleep(0.1)
         assert set(seen) == {200}, seen
-        assert "new bundle refused" in server.log.read_text()
+        log = server.log.read_text()
+        assert "new bundle refused" in log
+        assert f"bundle {second_id} replaces {first_id}" in log
     assert state_of(tiny_bundle) == before, "the service writes nothing into a bundle"
     with serving(link, tmp_path, api_keys=str(keys)) as server:
         reload = f"{server.address}/api/v1/admin/reload"
