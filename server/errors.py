@@ -7,8 +7,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
+from server.page_rendering import error_page
 from server.refusals import BundleRefusedError, BusyError, ClientGoneError, NotAdminError
-from server.routes.pages import error_page
 from server.schemas import ErrorBody, ErrorDetail
 from sparc_core.errors import BundleError, NotFoundError, SparcError
 from sparc_core.picture_files import TooManyPixelsError

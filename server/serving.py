@@ -95,7 +95,7 @@ class Serving:
 
 
 async def _warm_up(explorer: Explorer) -> None:
-    """Warm up beside the requests of others, however many wait, and without the deadline of the one that asked for it."""
+    """Warm up beside the requests of others, however many wait, without the deadline of the one that asked for it."""
     with answering(RequestContext()):
         for left in reversed(range(_WARM_UP_ATTEMPTS)):
             try:
