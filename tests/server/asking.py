@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -63,8 +65,9 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     async def sleep(seconds: float) -> None:
         slept.append(seconds)
 
-    monkeypatch.setattr("server.client.sync_client.time.sleep", slept.append)
-    monkeypatch.setattr("server.client.async_client.asyncio.sleep", sleep)
+    # The modules' names, not the functions: a server of other tests may run in this process, and sleep.
+    monkeypatch.setattr("server.client.sync_client.time", SimpleNamespace(sleep=slept.append, monotonic=time.monotonic))
+    monkeypatch.setattr("server.client.async_client.asyncio", SimpleNamespace(sleep=sleep))
     return slept
 
 

@@ -105,8 +105,8 @@ SENT_QUERIES = [
     (
         "mismatches",
         (),
-        {"strong": "dino", "weak": "clip_txt", "kind": "different", "limit": 2, "cursor": "b1-2"},
-        "strong=dino&weak=clip_txt&kind=different&limit=2&cursor=b1-2",
+        {"strong": "dino", "weak": "clip_txt", "kind": "different", "at_most": 0.2, "limit": 2, "cursor": "b1-2"},
+        "strong=dino&weak=clip_txt&kind=different&at_most=0.2&limit=2&cursor=b1-2",
     ),
     (
         "latent_items",

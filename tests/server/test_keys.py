@@ -1,6 +1,5 @@
 """Keys: made, written down as hashes, presented in three ways, and never told."""
 
-import asyncio
 import base64
 import hashlib
 import subprocess
@@ -18,6 +17,7 @@ from server.keys import ApiKeys, Client, new_key, presented_keys
 from server.schemas import ErrorBody
 from sparc_core.errors import InputError
 from tests.server.small_app import small_client
+from tests.server.test_worker import run
 
 ROOT = Path(__file__).parents[2]
 KEY, ADMIN_KEY = "ann-has-this-key", "root-has-this-key"
@@ -100,7 +100,7 @@ def test_the_body_of_a_stranger_is_not_read(guarded: TestClient) -> None:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    asyncio.run(guarded.app(scope, receive, send))  # type: ignore[arg-type]
+    run(guarded.app(scope, receive, send))  # type: ignore[arg-type]
     assert sent[0]["status"] == 401
     assert guarded.post("/api/v1/size", content=bytes(10**8)).status_code == 401, "not 413: keys come first"
 

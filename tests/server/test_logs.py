@@ -23,12 +23,23 @@ def stderr(capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[], str]]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     root.handlers.clear()  # they would be closed otherwise
+    # A server of another test may have configured the web server's loggers.
+    others = [logging.getLogger(name) for name in ("uvicorn", "uvicorn.error", "uvicorn.access")]
+    before = [(logger, logger.handlers[:], logger.level, logger.propagate) for logger in others]
+    for logger in others:
+        logger.handlers.clear()
+        logger.setLevel(logging.NOTSET)
+        logger.propagate = True
     yield lambda: capsys.readouterr().err
     logging.captureWarnings(False)
     root.handlers[:] = handlers
     root.setLevel(level)
     for name in OURS:
         logging.getLogger(name).setLevel(logging.NOTSET)
+    for logger, its_handlers, its_level, propagate in before:
+        logger.handlers[:] = its_handlers
+        logger.setLevel(its_level)
+        logger.propagate = propagate
 
 
 def objects(lines: str) -> list[dict[str, object]]:
