@@ -8,7 +8,7 @@ from server.serving import Serving
 from sparc_core import __version__
 
 _API = "/api/v1/"
-# Uploads are not the bundle's; they have tags of their own.
+# Uploads are not the bundle's: they stay when another one is served, and their addresses name their content.
 _OTHERS = ("/api/v1/uploads/",)
 _REVALIDATE = "private, no-cache"
 
@@ -52,9 +52,8 @@ class Served:
 
 
 def _is_tagged(scope: Scope) -> bool:
-    return (
-        scope["method"] in ("GET", "HEAD") and scope["path"].startswith(_API) and not scope["path"].startswith(_OTHERS)
-    )
+    path = scope["path"]
+    return scope["method"] == "GET" and path.startswith(_API) and not path.startswith(_OTHERS)
 
 
 def _known_tags(headers: Headers) -> set[str]:

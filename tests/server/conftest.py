@@ -1,10 +1,14 @@
-"""One running service over the tiny bundle, for all server tests."""
+"""One running service over the tiny bundle, the bundle and its towers, for all server tests."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from fastapi.testclient import TestClient
+
+from server.services.towers import Towers
+from sparc_core.bundle import Bundle
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +19,14 @@ def client(tiny_bundle: Path) -> Iterator[TestClient]:
     settings = Settings(bundle=tiny_bundle, threads=1, max_upload_bytes=300_000, device="cpu")
     with TestClient(create_app(settings), raise_server_exceptions=False) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def bundle(tiny_bundle: Path) -> Bundle:
+    return Bundle.open(tiny_bundle)
+
+
+@pytest.fixture(scope="session")
+def towers(bundle: Bundle) -> Towers:
+    """The models that the service has, for expected values."""
+    return Towers(bundle, torch.device("cpu"))

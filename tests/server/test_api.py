@@ -1,7 +1,6 @@
 """Every route of the API answers its schema, and says true things of the bundle."""
 
 import io
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,11 +9,6 @@ from PIL import Image
 
 from server import schemas
 from sparc_core.bundle import Bundle
-
-
-@pytest.fixture(scope="module")
-def bundle(tiny_bundle: Path) -> Bundle:
-    return Bundle.open(tiny_bundle)
 
 
 def lively_latent(bundle: Bundle) -> int:

@@ -1,7 +1,5 @@
 """Latents through the API: filters, items by interval, near misses, search without labels, disagreement of streams."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -11,16 +9,6 @@ from server import schemas
 from server.services.towers import Towers
 from sparc_core.bundle import Bundle
 from tests.server.test_retrieval import TEXT, code_of, items_dense, text_features
-
-
-@pytest.fixture(scope="module")
-def bundle(tiny_bundle: Path) -> Bundle:
-    return Bundle.open(tiny_bundle)
-
-
-@pytest.fixture(scope="module")
-def towers(bundle: Bundle) -> Towers:
-    return Towers(bundle, torch.device("cpu"))
 
 
 def own_activations(bundle: Bundle, stream: str, latent: int) -> np.ndarray:

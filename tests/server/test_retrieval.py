@@ -22,16 +22,6 @@ from tests.server.pictures import png
 TEXT = "a red car in the snow"
 
 
-@pytest.fixture(scope="module")
-def bundle(tiny_bundle: Path) -> Bundle:
-    return Bundle.open(tiny_bundle)
-
-
-@pytest.fixture(scope="module")
-def towers(bundle: Bundle) -> Towers:
-    return Towers(bundle, torch.device("cpu"))
-
-
 def ask(client: TestClient, *terms: dict[str, object], **more: object) -> schemas.Retrieval:
     answer = client.post("/api/v1/retrieve", json={"query": list(terms), **more})
     assert answer.status_code == 200, answer.text
