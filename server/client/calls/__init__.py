@@ -1,0 +1,44 @@
+"""Every question that the API answers, written once: a function for each, which makes a `Call` or `Pages`.
+
+A function's keywords are its schema's fields with the same defaults (tests/server/test_client.py compares them); its
+docstring is that of both clients' methods. Nothing is sent here.
+"""
+
+from server.client.calls.bundle import evaluation, info, labels, ready, reload
+from server.client.calls.items import encode, every_item, image, item, items, upload, upload_image
+from server.client.calls.latents import (
+    every_latent,
+    every_mismatch,
+    latent,
+    latent_items,
+    latents,
+    mismatches,
+    search_latents,
+)
+from server.client.calls.queries import heatmap_array, heatmap_png, heatmaps, retrieve
+
+__all__ = [
+    "encode",
+    "evaluation",
+    "every_item",
+    "every_latent",
+    "every_mismatch",
+    "heatmap_array",
+    "heatmap_png",
+    "heatmaps",
+    "image",
+    "info",
+    "item",
+    "items",
+    "labels",
+    "latent",
+    "latent_items",
+    "latents",
+    "mismatches",
+    "ready",
+    "reload",
+    "retrieve",
+    "search_latents",
+    "upload",
+    "upload_image",
+]
