@@ -38,6 +38,9 @@ MARKS = [
     # Ray's own, about Ray's own settings and files
     pytest.mark.filterwarnings(r"ignore::DeprecationWarning:ray\."),
     pytest.mark.filterwarnings(r"ignore:unclosed file .*ray_client_server.*:ResourceWarning"),
+    # Ray Data leaves its log file to the garbage collector, which may come at any moment, in any test
+    pytest.mark.filterwarnings(r"ignore:unclosed file .*ray-data.*:ResourceWarning"),
+    pytest.mark.filterwarnings(r"ignore:.*ray-data.*:pytest.PytestUnraisableExceptionWarning"),
 ]
 
 
