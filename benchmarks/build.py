@@ -40,7 +40,7 @@ def main(quick: Annotated[bool, typer.Option(help="A tenth of the corpus.")] = F
         seconds = time.perf_counter() - begun
         metrics = json.loads((out / "manifest.json").read_text())["metrics"]
         megabytes = sum(file.stat().st_size for file in out.rglob("*") if file.is_file()) / 1e6
-    r10, r1 = "recall_at_10.codes.clip_txt.", "recall_at_1.codes.clip_txt."
+    r10, r1 = "recall_at_10.latent.clip_txt.", "recall_at_1.latent.clip_txt."
     report(
         f"the demo bundle, {N_TRAIN // part} + {N_TEST // part} items",
         {
@@ -51,7 +51,7 @@ def main(quick: Annotated[bool, typer.Option(help="A tenth of the corpus.")] = F
             "r1_clip_img": Figure("text->clip_img R@1 through latents", metrics[r1 + "clip_img"]),
             "r1_dino": Figure("text->dino R@1 through latents", metrics[r1 + "dino"]),
             "r1_plain_clip": Figure(
-                "text->clip_img R@1, plain CLIP features", metrics["recall_at_1.features.clip_txt.clip_img"]
+                "text->clip_img R@1, plain CLIP features", metrics["recall_at_1.backbone.clip_txt.clip_img"]
             ),
             "pure_objects": Figure(
                 "objects with one latent pure in all streams", metrics["objects_with_pure_latent"], ">= 0.90"

@@ -21,14 +21,13 @@ from benchmarks.report import Figure, report
 from index_build.config.tables import read_config
 from index_build.segmentation.cases import Case, crowded, of_corpus, same_colour
 from index_build.segmentation.judging import Judged, judge
-from index_build.segmentation.methods import Models, Named, models_of, ours, published, similarity
+from index_build.segmentation.methods import SHORT, Models, Named, models_of, ours, published, similarity
 from index_build.segmentation.sanity import agreement
 from sparc_core.attribution import Method
 from sparc_core.bundle import Bundle
 
 CROWDED_SEED, SAME_COLOUR_SEED = 990_217, 990_218  # looked at once, after every choice was made
 WATCHED_SEED = 7_100  # for the cost of blocks, from which the default is chosen
-SHORT = {"clip_img": "clip", "dino": "dino"}
 _DEPTHS = (1, 2, 3, 4, 6)
 
 
@@ -47,11 +46,11 @@ def compare(models: Models, cases: list[Case], title: str) -> dict[str, Judged]:
     """All methods over the last block and over all blocks; ours over all."""
     rows: dict[str, Judged] = {}
     for depth, label in ((1, "last"), (None, "all")):
-        judged = judge(models, published(models, SHORT), cases, depth, time.process_time)
+        judged = judge(models, published(models), cases, depth, time.process_time)
         rows |= {f"{name} ({label})": row for name, row in judged.items()}
-    methods: list[Named] = ours(models, SHORT, Method.propagation, Method.glances)
+    methods: list[Named] = ours(models, Method.propagation, Method.glances)
     if models.similar:
-        methods += similarity(models, SHORT, Method.propagation, Method.glances)
+        methods += similarity(models, Method.propagation, Method.glances)
     rows |= judge(models, methods, cases, None, time.process_time)
     show(title, rows)
     return rows
@@ -62,7 +61,7 @@ def by_depth(models: Models, cases: list[Case]) -> None:
     rows = {}
     most = min(tower.n_blocks for tower in models.images.values())
     for depth in (*(depth for depth in _DEPTHS if depth < most), most):
-        judged = judge(models, ours(models, SHORT, Method.relevance, Method.glances), cases, depth, time.process_time)
+        judged = judge(models, ours(models, Method.relevance, Method.glances), cases, depth, time.process_time)
         rows |= {f"{name}, last {depth}": row for name, row in judged.items()}
     show("quality against cost, by the number of last blocks", dict(sorted(rows.items())))
 
@@ -70,7 +69,7 @@ def by_depth(models: Models, cases: list[Case]) -> None:
 def sanity(models: Models, cases: list[Case]) -> dict[str, Figure]:
     """Rank correlation with heatmaps of shuffled towers."""
     figures = {}
-    for named in ours(models, SHORT, Method.glances, Method.relevance):
+    for named in ours(models, Method.glances, Method.relevance):
         mean = float(np.mean(agreement(models, named, cases)))
         figures[f"shuffled_{named.name}"] = Figure(f"rank correlation with shuffled weights, {named.name}", mean)
     return figures

@@ -22,15 +22,15 @@ from scipy import sparse
 from benchmarks.report import Figure, report
 from benchmarks.serving import Server, get, post, serving
 from benchmarks.synthetic_corpus import N_LATENTS, Corpus, K, captions_and_labels
-from index_build.indexing.evaluation import Evaluation
 from index_build.threads import one_thread
 from index_build.workers import LocalTasks, n_cores
 from sparc_core.backbones import load_backbone
 from sparc_core.bundle import Bundle
+from sparc_core.bundle.latent_evaluation import write_latent_evaluation
 from sparc_core.bundle.manifest import CorpusManifest, LabelManifest, ManifestDraft, SparcManifest, StreamManifest
 from sparc_core.bundle.tables import ITEM_SCHEMA, REJECTED_SCHEMA, write_items, write_table
 from sparc_core.bundle.writer import publish
-from sparc_core.metrics import Liveness
+from sparc_core.evaluation import Evaluation
 from sparc_core.retrieval import SparseSearch, query_code, strongest
 
 BACKBONES = {"dino": "storybook:dino", "clip_img": "storybook:clip_img", "clip_txt": "storybook:clip_txt"}
@@ -94,8 +94,8 @@ def _write_tables(bundle: Path, captions: list[str], labels: list[list[str]]) ->
     }
     write_items(pa.table(columns, schema=ITEM_SCHEMA), bundle / "items.parquet")
     write_table(pa.Table.from_pylist([], schema=REJECTED_SCHEMA), bundle / "rejected.parquet")
-    nothing = Evaluation(0, N_LATENTS, [], [], Liveness(N_LATENTS, 0, 0), 0, 0, {}, [])
-    nothing.write(bundle / "evaluation.json")
+    (bundle / "evaluation.json").write_text(Evaluation().model_dump_json())
+    write_latent_evaluation({}, list(BACKBONES), N_LATENTS, bundle / "latent_evaluation.parquet")
 
 
 def captions() -> list[str]:

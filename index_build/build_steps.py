@@ -5,7 +5,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,28 +14,30 @@ import pyarrow.parquet as pq
 
 from index_build.corpora.base import Corpus
 from index_build.engine import Engine, TrainingJob
+from index_build.evaluation.measure import Measuring, measure
+from index_build.evaluation.subject import Parts
 from index_build.features.assembly import FeatureInputs, feature_path, write_features
 from index_build.features.extraction import BackboneLoader
 from index_build.features.given import rows_of_items, write_given_features
 from index_build.fingerprints import file_fingerprint, spec_fingerprint
 from index_build.given_model import check_widths, given_recipe, load_given_model
 from index_build.indexing.codes import LOCAL, write_all_codes
-from index_build.indexing.evaluation import VectorRecall, evaluate
 from index_build.indexing.posting_lists import POSTING_FOLDERS, write_all_postings
 from index_build.indexing.statistics import CorpusFacts, corpus_facts, latent_table
 from index_build.indexing.vector_indexes import write_all_vectors
-from index_build.indexing.vector_recall import Queries, query_rows, search_queries, vector_recalls
+from index_build.indexing.vector_recall import query_rows, search_queries, vector_recalls
 from index_build.items.listing import pictures_of, read_listing, usable, write_listing
 from index_build.items.media import write_media
 from index_build.items.table import item_tables
 from index_build.recipe import Recipe
 from index_build.steps import Step, StepContext
 from sparc_core.bundle.codes import Codes, read_codes
-from sparc_core.bundle.manifest import SparcManifest, StreamManifest
+from sparc_core.bundle.manifest import LabelManifest, SparcManifest, StreamManifest
 from sparc_core.bundle.postings import Postings, read_postings
 from sparc_core.bundle.tables import ItemTable, read_items, write_items, write_latents, write_table
 from sparc_core.bundle.vectors import read_vectors
 from sparc_core.checkpoint import load_sparc, save_sparc
+from sparc_core.evaluation.results import VectorRecall
 
 LISTING, PICTURES, STREAMS, SPARC, KEPT = (
     "listing.parquet", "pictures.parquet", "streams.json", "sparc.json", "kept.npy"
@@ -65,9 +66,11 @@ class BuildSteps:
         postings = (*_indexing("posting_lists"), *stored)
         statistics = (*_indexing("naming", "layout", "statistics"), "sparc_core.metrics", *stored)
         vectors = (*_indexing("vector_indexes"), "sparc_core.bundle.vectors")
-        measured = (*_indexing("evaluation", "vector_recall"), *statistics, *sparc)
-        spaces = {"shared_spaces": [list(pair) for pair in recipe.shared_spaces]}
+        measured = ("index_build.evaluation", "sparc_core.evaluation", *_indexing("vector_recall"), *statistics, *sparc)
+        heatmaps = ("index_build.segmentation", "sparc_core.attribution", *towers)
+        asked = recipe.evaluation.as_dict() | {"shared_spaces": [list(pair) for pair in recipe.shared_spaces]}
         all_codes = ("items", "features", "training", "codes")
+        evaluated = (*all_codes, "corpus", "postings", "vectors", "statistics")
         return [
             Step("corpus", (), dict(self.corpus.settings), (*corpora, "index_build.items.listing"), self._corpus),
             Step("media", ("corpus",), vars(recipe.media), media, self._media, "pictures"),
@@ -84,7 +87,7 @@ class BuildSteps:
             Step("postings", ("training", "codes"), {}, postings, self._postings),
             Step("vectors", ("features",), {"kind": recipe.vectors}, vectors, self._vectors, "streams"),
             Step("statistics", (*all_codes, "postings"), {}, (*statistics, tables), self._statistics),
-            Step("evaluation", (*all_codes, "postings", "vectors"), spaces, measured, self._evaluation),
+            Step("evaluation", evaluated, asked, (*measured, *heatmaps), self._evaluation, "pieces"),
         ]
 
     def _feature_settings(self) -> dict[str, Any]:
@@ -185,20 +188,40 @@ class BuildSteps:
         write_latents(table, step.bundle / "latents.parquet")
 
     def _evaluation(self, step: StepContext) -> None:
-        own, local = self._read_postings(step, POSTING_FOLDERS[0]), self._read_codes(step, LOCAL)
-        test_rows = self._items(step).rows_of_split("test")
-        features = {stream: np.load(path, mmap_mode="r") for stream, path in self._feature_paths(step).items()}
-        model, spaces = _model(step), self.recipe.shared_spaces
-        result = evaluate(model, features, own, local, self._facts(step), test_rows, spaces)
-        if self.recipe.vectors != "exact":
-            queries = search_queries(model, features, local, query_rows(test_rows, len(self._items(step))), spaces)
-            result = replace(result, vector_recalls=self._vector_recalls(step, features, queries))
-        result.write(step.bundle / "evaluation.json")
+        parts = self._parts(step)
+        measuring = Measuring(parts, self.recipe.evaluation, self.loader, self.corpus)
+        measured = measure(measuring, step.folder / "pieces", self.engine.tasks, step.report)
+        measured.adding(vector_recalls=self._vector_recalls(step)).write(step.bundle, parts)
 
-    def _vector_recalls(self, step: StepContext, features: Mapping[str, Any], queries: Queries) -> list[VectorRecall]:
+    def _parts(self, step: StepContext) -> Parts:
+        """What the evaluation looks at."""
+        bundles = {name: folder / "bundle" for name, folder in step.inputs.items()}
+        return Parts(
+            corpus=self.corpus.name,
+            streams=read_streams(step.inputs["features"]),
+            sparc=read_sparc(step.inputs["training"]),
+            labels=tuple(LabelManifest(name=x.name, kind=x.kind, parent=x.parent) for x in self.corpus.labels),
+            shared_spaces=self.recipe.shared_spaces,
+            model=bundles["training"] / "sparc.safetensors",
+            items=bundles["items"] / "items.parquet",
+            latents=bundles["statistics"] / "latents.parquet",
+            codes=bundles["codes"],
+            postings=bundles["postings"],
+            features=self._feature_paths(step),
+        )
+
+    def _vector_recalls(self, step: StepContext) -> tuple[VectorRecall, ...]:
+        """Of approximate indexes; exact ones miss nothing."""
         kind, folder = self.recipe.vectors, step.inputs["vectors"] / "bundle" / "vectors"
+        if kind == "exact":
+            return ()
+        items = self._items(step)
+        features = {stream: np.load(path, mmap_mode="r") for stream, path in self._feature_paths(step).items()}
+        rows = query_rows(items.rows_of_split("test"), len(items))
+        codes, spaces = self._read_codes(step, LOCAL), self.recipe.shared_spaces
+        queries = search_queries(_model(step), features, codes, rows, spaces)
         indexes = {s: read_vectors(folder / f"{s}.faiss", len(x), x.shape[1], kind) for s, x in features.items()}
-        return vector_recalls(kind, indexes, features, queries)
+        return tuple(vector_recalls(kind, indexes, features, queries))
 
     def _items(self, step: StepContext) -> ItemTable:
         return read_items(step.inputs["items"] / "bundle" / "items.parquet", None)

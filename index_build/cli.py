@@ -11,8 +11,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from index_build.commands.compare import compare
 from index_build.commands.doctor import doctor
 from index_build.commands.errors import one_line_errors
+from index_build.commands.evaluate import evaluate
 from index_build.commands.import_run import import_
 from index_build.commands.run import init, print_result
 from index_build.commands.run import run as run_config
@@ -30,6 +32,8 @@ app.command()(doctor)
 app.command("run")(run_config)
 app.command("import")(import_)
 app.command()(train)
+app.command()(evaluate)
+app.command()(compare)
 _console = Console()
 _RERUN = "run the same command again to go on from here"
 _BundlePath = Annotated[Path, typer.Argument(help="The bundle's folder.", metavar="PATH")]
@@ -50,12 +54,13 @@ def demo(
         corpus = StorybookCorpus(train_items, test_items, seed)
         from index_build.commands.display import RichDisplay, times_table
         from index_build.engine import LocalEngine
+        from index_build.evaluation.options import EvaluationOptions
         from index_build.pipeline import build_bundle
         from index_build.recipe import Recipe
         from index_build.training.options import TrainingOptions
         from index_build.workers import n_cores
 
-        recipe = Recipe(TrainingOptions.storybook(seed=seed))
+        recipe = Recipe(TrainingOptions.storybook(seed=seed), evaluation=EvaluationOptions())
         with LocalEngine.opened(n_cores()) as engine, RichDisplay(_console) as display:
             report = build_bundle(corpus, recipe, work, out, display, engine=engine)
         _console.print(times_table(report))

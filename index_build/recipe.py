@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from index_build.evaluation.options import EvaluationOptions
 from index_build.items.media import MediaOptions
 from index_build.training.options import TrainingOptions
 from sparc_core.backbones.spec import Modality
@@ -51,6 +52,8 @@ class Recipe:
         media: How pictures are stored.
         model: A trained model to use instead of training: a published run directory, or a file of ours.
         vectors: How features are indexed for searching.
+        evaluation: What is measured. Heatmaps take long with large towers, so a build leaves them to
+            `sparc-build evaluate`, unless it is told otherwise.
     """
 
     training: TrainingOptions
@@ -59,6 +62,7 @@ class Recipe:
     media: MediaOptions = field(default_factory=MediaOptions)
     model: Path | None = None
     vectors: VectorKind = "exact"
+    evaluation: EvaluationOptions = field(default_factory=lambda: EvaluationOptions(skip=("segmentation",)))
 
     @property
     def extracted(self) -> dict[str, str]:

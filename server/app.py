@@ -15,7 +15,7 @@ from server.explorer import Explorer
 from server.metrics import Metrics
 from server.middleware import Access, AnswerHeaders, BodyLimit, Observing, Served, access_rules
 from server.resources import Resources
-from server.routes import bundle, health, heatmaps, items, latents, metrics, pages, retrieval
+from server.routes import bundle, evaluation, health, heatmaps, items, latents, metrics, pages, retrieval
 from server.serving import Serving, reload_on_signal
 from server.settings import Settings
 from sparc_core import __version__
@@ -68,7 +68,7 @@ def create_app(settings: Settings, first: tuple[Resources, Explorer] | None = No
     app.add_middleware(BodyLimit, max_bytes=settings.max_upload_bytes)
     app.add_middleware(Access, rules=access_rules(settings))
     install_error_handlers(app)
-    for routes in (bundle, latents, items, retrieval, heatmaps, health, metrics, pages):
+    for routes in (bundle, evaluation, latents, items, retrieval, heatmaps, health, metrics, pages):
         app.include_router(routes.router)
     app.mount("/static/vendor", StaticFiles(directory=_PLOTLY), name="vendor")
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")

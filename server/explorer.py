@@ -3,14 +3,13 @@
 from functools import partial
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from server.cache import BoundedCache
 from server.metrics import Reading
 from server.resources import Resources
-from server.schemas import Evaluation, HeatmapRequest, Info, PictureTrust, StreamInfo
+from server.schemas import HeatmapRequest, Info, PictureTrust, StreamInfo
 from server.services.cursors import Cursors
 from server.services.encoder import Encoder
+from server.services.evaluation import Evaluated
 from server.services.filters import Filters
 from server.services.gallery import Gallery
 from server.services.heatmaps import Chunk, Heatmaps, Plan
@@ -26,7 +25,6 @@ from server.services.retrieval import Retriever
 from server.services.towers import Towers, choose_device
 from sparc_core import __version__
 from sparc_core.bundle import Bundle
-from sparc_core.errors import BundleError
 
 _TITLES = {"dino": "DINO", "clip_img": "CLIP image", "clip_txt": "CLIP text"}
 
@@ -54,6 +52,7 @@ class Explorer:
         device, search, uploads = resources.device_worker, resources.search_worker, resources.uploads
         cursors, self.filters, self.indexes = Cursors(bundle.manifest.bundle_id), Filters(bundle), Indexes(bundle)
         self.latents = latents = Latents(bundle, {name: towers.dictionary(name) for name in towers.modalities})
+        self.evaluated = Evaluated(bundle)
         self.gallery = Gallery(bundle, latents, cursors)
         self.latent_items = ItemsOfLatents(bundle, latents, towers, self.indexes)
         self.items = items = Items(bundle, latents, self.filters, cursors, settings.thumbnail_cache_bytes)
@@ -108,13 +107,6 @@ class Explorer:
             device=str(self.device),
             version=__version__,
         )
-
-    def evaluation(self) -> Evaluation:
-        """What was measured when the bundle was built; BundleError where its file is damaged."""
-        try:
-            return Evaluation.model_validate_json(self.bundle.evaluation_text())
-        except ValidationError as error:
-            raise BundleError(f"evaluation.json of {self.bundle.path} is of another form ({error})") from None
 
     async def plan_heatmaps(self, request: HeatmapRequest) -> Plan:
         """Read a caption and choose its pictures."""

@@ -104,9 +104,13 @@ def retrieval_metrics(scores: Float[np.ndarray, "q n"], ties: Ties = "against") 
         ShapeError: There is no query, or there are more queries than items.
         InputError: A score is NaN.
     """
-    found = ranks(scores, ties)
+    return metrics_of_ranks(ranks(scores, ties))
+
+
+def metrics_of_ranks(found: Int[np.ndarray, " q"]) -> RetrievalMetrics:
+    """The same from ranks, which start at 1; ShapeError where there are none."""
     if not len(found):
-        raise ShapeError(f"scores have shape {list(scores.shape)}: at least one query is needed")
+        raise ShapeError("there are no ranks: at least one query is needed")
     at_1, at_5, at_10 = (float((found <= k).mean()) for k in (1, 5, 10))
     median = int(np.sort(found)[(len(found) - 1) // 2])
     return RetrievalMetrics(at_1, at_5, at_10, median, float((1 / found).mean()))

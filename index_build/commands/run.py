@@ -79,7 +79,7 @@ def build(opened: "OpenConfig", dry_run: bool = False) -> None:
 
 def print_result(report: "BuildReport", out: Path) -> None:
     """Say what was built, what was left out, and what to do with it."""
-    manifest, shown = report.manifest, _as_seen_from_here(out)
+    manifest, shown = report.manifest, as_seen_from_here(out)
     if manifest.corpus.n_rejected:
         _console.print(
             f"left out {manifest.corpus.n_rejected:,} of {manifest.corpus.n_items + manifest.corpus.n_rejected:,}: "
@@ -92,7 +92,7 @@ def print_result(report: "BuildReport", out: Path) -> None:
     )  # fmt: skip
 
 
-def _as_seen_from_here(path: Path) -> Path:
+def as_seen_from_here(path: Path) -> Path:
     """Relative where it is below the current folder."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path
@@ -118,7 +118,7 @@ def _print_plan(opened: "OpenConfig", corpus: "Corpus", recipe: "Recipe") -> Non
     facts.add_row("model", model if recipe.model is None else f"trained already: {recipe.model}")
     facts.add_row("vectors", recipe.vectors)
     facts.add_row("engine", opened.config.engine.kind)
-    facts.add_row("bundle", str(_as_seen_from_here(opened.out)))
+    facts.add_row("bundle", str(as_seen_from_here(opened.out)))
     steps = Table("step", "state", title="plan")
     for step in plan_build(corpus, recipe, opened.work):
         steps.add_row(step.name, "already done" if step.done else "to do")

@@ -15,6 +15,7 @@ from index_build.config.modality import modality_of
 from index_build.corpora import CorpusSettings, open_corpus
 from index_build.corpora.base import Corpus
 from index_build.engine import Engine, LocalEngine
+from index_build.evaluation.options import EvaluationOptions
 from index_build.items.media import Keep, MediaOptions
 from index_build.recipe import Recipe, StreamRecipe
 from index_build.training.options import TrainingOptions
@@ -82,7 +83,14 @@ class ModelTable(_Table):
 
 
 class EvaluationTable(_Table):
-    """[evaluation]: what can be measured besides SPARC."""
+    """[evaluation]: what is measured when a bundle is built; `sparc-build evaluate` measures more, or again."""
+
+    skip: list[str] = Field(
+        default=["segmentation"], description="Tables that are left out; heatmaps take long with large towers."
+    )
+    items: int = Field(default=5000, ge=0, description="Most held-out items that are looked at; 0 for all.")
+    cases: int = Field(default=200, ge=1, description="Most things that heatmaps are asked for.")
+    seed: int = Field(default=0, ge=0, description="Of everything drawn at random.")
 
     shared_spaces: list[tuple[str, str]] | None = Field(
         default=None, description="Pairs (query, target) of streams whose features can be compared; by their specs."
@@ -192,6 +200,7 @@ class OpenConfig:
             media=MediaOptions(**config.media.model_dump()),
             model=None if config.model is None else self.base / config.model.path,
             vectors=config.index.vectors,
+            evaluation=_evaluation_options(config.evaluation),
         )
 
     def _stream(self, name: str, table: StreamTable) -> StreamRecipe:
@@ -249,6 +258,10 @@ def first_problem(error: ValidationError) -> str:
     if place == "training":
         return f"{place}: {message}"
     return f"{place} is {first['input']!r}: {message[0].lower()}{message[1:]}"[:600]
+
+
+def _evaluation_options(table: EvaluationTable) -> EvaluationOptions:
+    return EvaluationOptions(table.seed, table.items, table.cases, tuple(table.skip))
 
 
 def _known(named: list[tuple[str, str]], streams: Mapping[str, StreamRecipe]) -> tuple[tuple[str, str], ...]:

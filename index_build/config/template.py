@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from index_build.config.guess import guess_places
-from index_build.config.tables import BundleTable, EngineTable, IndexTable, MediaTable, first_problem
+from index_build.config.tables import BundleTable, EngineTable, EvaluationTable, IndexTable, MediaTable, first_problem
 from index_build.corpora import KINDS, open_corpus
 from index_build.corpora.base import CorpusItem
 from sparc_core.errors import InputError
@@ -127,6 +127,7 @@ def _text(model: type[BaseModel], kind: str, given: dict[str, str], n_items: int
         f'recipe = "{"storybook" if kind == "storybook" else "default"}"\n' + _sizes(kind, size, seen),
         "[media]\n" + _fields(MediaTable, {}),
         "[index]\n" + _fields(IndexTable, {}),
+        "[evaluation]\n" + _fields(EvaluationTable, {}),
         "[engine]\n" + _fields(EngineTable, {}),
     ]
     return "\n".join(parts)
@@ -160,4 +161,6 @@ def _default(field: FieldInfo) -> Any:
 def _example(field: FieldInfo) -> str:
     """A value of the field's type, where there is no default to show."""
     kinds = get_args(field.annotation) if get_origin(field.annotation) in (Union, UnionType) else (field.annotation,)
+    if any(get_origin(kind) is list for kind in kinds):
+        return "[]"
     return "0" if int in kinds else "0.0" if float in kinds else '"..."'

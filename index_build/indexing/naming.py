@@ -75,7 +75,7 @@ def names_from_words(captions: Sequence[str], top: Sequence[Int[np.ndarray, "m"]
     Log-odds with an informative Dirichlet prior over captions that contain the word (Monroe et al. 2008); a second
     word joins when most of the top captions contain both.
     """
-    everywhere = Counter(word for caption in captions for word in _words(caption))
+    everywhere = Counter(word for caption in captions for word in words_of(caption))
     return [_distinctive([captions[item] for item in items], everywhere, len(captions)) for items in top]
 
 
@@ -89,7 +89,8 @@ def _best_label(
     return [names[label] if share >= SHARED else None for label, share in zip(best.label, best.share, strict=True)]
 
 
-def _words(caption: str) -> set[str]:
+def words_of(caption: str) -> set[str]:
+    """The words that a caption says something with, lower case."""
     return set(_WORD.findall(caption.lower())) - _FUNCTION_WORDS
 
 
@@ -101,7 +102,7 @@ def _distinctive(top: Sequence[str], everywhere: Mapping[str, int], n_captions: 
         everywhere: How many of all captions contain each word.
         n_captions: Of all.
     """
-    in_top = Counter(word for caption in top for word in _words(caption))
+    in_top = Counter(word for caption in top for word in words_of(caption))
     if not in_top:
         return ""
     words, n_top = sorted(in_top), len(top)

@@ -86,7 +86,7 @@ def corpus_facts(
     """Facts from captions, labels per item, and the kind of every label; labels that no item carries are left out."""
     used = {label for labels in item_labels for label in labels}
     names = [name for name in kinds if name in used]
-    return CorpusFacts(captions, names, [kinds[name] for name in names], _label_matrix(item_labels, names))
+    return CorpusFacts(captions, names, [kinds[name] for name in names], label_matrix(item_labels, names))
 
 
 def n_top(n_items: int) -> int:
@@ -264,7 +264,7 @@ def label_names(labels: Int[np.ndarray, "l"] | Int64[np.ndarray, "l"], names: Se
     return [names[label] if label >= 0 else None for label in labels]
 
 
-def _label_matrix(items: Sequence[Sequence[str]], names: Sequence[str]) -> sparse.csr_array:
+def label_matrix(items: Sequence[Sequence[str]], names: Sequence[str]) -> sparse.csr_array:
     """Which item carries which of the names; labels of other names are left out."""
     column = {name: position for position, name in enumerate(names)}
     columns = [sorted({column[name] for name in item if name in column}) for item in items]

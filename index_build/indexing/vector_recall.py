@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from jaxtyping import Float32, Int64
 
-from index_build.indexing.evaluation import VectorRecall, evenly_spaced
+from index_build.evaluation.subject import evenly_spaced
 from sparc_core.bundle.codes import Codes
 from sparc_core.bundle.manifest import VectorKind
+from sparc_core.evaluation.results import VectorRecall
 from sparc_core.model import Sparc, normalize
 from sparc_core.sparse import SparseCode
 
@@ -74,7 +75,11 @@ def vector_recalls(
 ) -> list[VectorRecall]:
     """The recall of every direction, by the indexes and features of the streams."""
     return [
-        VectorRecall(*way, kind, round(recall_at_10(indexes[way.target], features[way.target], vectors), _DIGITS))
+        VectorRecall(
+            **way._asdict(),
+            index=kind,
+            at_10=round(recall_at_10(indexes[way.target], features[way.target], vectors), _DIGITS),
+        )
         for way, vectors in queries.items()
     ]
 

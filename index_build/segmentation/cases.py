@@ -1,8 +1,9 @@
 """Cases: a picture, words for one thing in it, and the pixels of that thing."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool
@@ -58,25 +59,45 @@ def same_colour(seed: int, n: int) -> Iterator[Case]:
 
 
 def of_corpus(corpus: Corpus) -> Iterator[Case]:
-    """Every class of every picture of a corpus with masks: the class's name, and the pixels of all its things.
+    """Cases of every picture of a corpus with masks, as `of_pictures`."""
+    pictures = (item.picture for item in corpus.items() if isinstance(item, CorpusItem))
+    return of_pictures(corpus, dict.fromkeys(pictures))
+
+
+def of_pictures(corpus: Corpus, pictures: Iterable[str]) -> Iterator[Case]:
+    """Every class of some pictures of a corpus with masks: the class's name, and the pixels of all its things.
 
     As published: one case a picture and class, things of a class together.
     """
     assert isinstance(corpus, MaskedCorpus), "only corpora with masks can judge heatmaps"
-    seen: set[str] = set()
-    for item in corpus.items():
-        if not isinstance(item, CorpusItem) or item.picture in seen:
-            continue
-        seen.add(item.picture)
-        masks = corpus.masks(item.picture)
+    for name in pictures:
+        masks = corpus.masks(name)
         if not masks:
             continue
-        content = corpus.reader.read(item.picture)
+        content = corpus.reader.read(name)
         picture = content if isinstance(content, Image.Image) else decode_picture(content, None, _MOST_PIXELS)
         for label in dict.fromkeys(mask.label for mask in masks):
             pixels = np.logical_or.reduce([mask.pixels for mask in masks if mask.label == label])
             if pixels.any():
                 yield Case(picture, label, label, pixels)
+
+
+def write_cases(cases: Sequence[Case], path: Path) -> None:
+    """Write cases into one file, for other processes; what could be confused with what is left out."""
+    arrays: dict[str, np.ndarray] = {"words": np.array([[case.text, case.label] for case in cases])}
+    for number, case in enumerate(cases):
+        arrays |= {f"picture{number}": np.asarray(case.picture), f"mask{number}": case.mask}
+    with path.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+
+
+def read_cases(path: Path) -> list[Case]:
+    """What `write_cases` wrote."""
+    with np.load(path, allow_pickle=False) as arrays:
+        return [
+            Case(Image.fromarray(arrays[f"picture{number}"]), str(text), str(label), arrays[f"mask{number}"])
+            for number, (text, label) in enumerate(arrays["words"])
+        ]
 
 
 def _case(scene: Scene, named: int, other: int | None) -> Case:

@@ -1,7 +1,8 @@
 """The methods that are compared: the published five, at any depth, and ours."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -11,10 +12,14 @@ from sparc_core.backbones import ImageBackbone, TextBackbone, load_backbone
 from sparc_core.backbones.features import unit_features
 from sparc_core.backbones.shared_spaces import shared_spaces
 from sparc_core.bundle import Bundle
+from sparc_core.bundle.manifest import StreamManifest
 from sparc_core.checkpoint import load_sparc
 from sparc_core.errors import InputError
 from sparc_core.model import Sparc
 from sparc_core.sparse import SparseCode
+
+SHORT = {"clip_img": "clip", "dino": "dino"}
+"""What the published notebooks call image streams, as "dino" in `dino_sparc_sum`."""
 
 
 @dataclass(frozen=True)
@@ -63,16 +68,26 @@ class Named:
 
 
 def models_of(bundle: Bundle) -> Models:
-    """The models of a bundle; the text stream is its last that has a tower."""
-    streams = {s.name: s for s in bundle.manifest.streams if s.backbone}
-    towers = {name: load_backbone(s.backbone) for name, s in streams.items()}
+    """The models of a bundle; InputError where they cannot look for words."""
+    return open_models(bundle.manifest.streams, load_sparc(bundle.sparc_path), load_backbone)
+
+
+def open_models(streams: Sequence[StreamManifest], sparc: Sparc, loader: Callable[[str], Any]) -> Models:
+    """The model and its streams' towers; the text stream is the last that has one.
+
+    Raises:
+        InputError: No text tower, or no image tower that can be looked into.
+    """
+    specs = {s.name: s.backbone for s in streams if s.backbone}
+    towers = {name: loader(spec) for name, spec in specs.items()}
     images = {name: tower for name, tower in towers.items() if isinstance(tower, ImageBackbone)}
     texts = {name: tower for name, tower in towers.items() if isinstance(tower, TextBackbone)}
+    if not texts or not images:
+        raise InputError("no stream has a text tower, or none an image tower that can be looked into")
     text_stream = list(texts)[-1]
-    pairs = shared_spaces({n: s.backbone for n, s in streams.items()}, {n: s.modality for n, s in streams.items()})
+    pairs = shared_spaces(specs, {s.name: s.modality for s in streams})
     similar = next((image for text, image in pairs if text == text_stream), "")
-    sparc = load_sparc(bundle.sparc_path).eval().requires_grad_(False)
-    return Models(sparc, images, text_stream, texts[text_stream], similar)
+    return Models(sparc.eval().requires_grad_(False), images, text_stream, texts[text_stream], similar)
 
 
 def read(models: Models, texts: list[str]) -> Question:
@@ -83,36 +98,31 @@ def read(models: Models, texts: list[str]) -> Question:
     return Question(features, logits, code)
 
 
-def published(models: Models, short: Mapping[str, str]) -> list[Named]:
-    """The five of the published notebooks, by attention relevance.
-
-    Args:
-        models: What looks.
-        short: What image streams are called in the names, as "dino" in `dino_sparc_sum`.
-    """
+def published(models: Models) -> list[Named]:
+    """The five of the published notebooks, by attention relevance."""
     made = []
     for stream in models.images:
-        made.append(Named(f"{short.get(stream, stream)}_sparc_sum", stream, Method.relevance, _code_sum))
-        made.append(Named(f"{short.get(stream, stream)}_sparc_cross", stream, Method.relevance, _cross_modal))
+        made.append(Named(f"{SHORT.get(stream, stream)}_sparc_sum", stream, Method.relevance, _code_sum))
+        made.append(Named(f"{SHORT.get(stream, stream)}_sparc_cross", stream, Method.relevance, _cross_modal))
     if models.similar:
-        made.append(Named(f"{short.get(models.similar, models.similar)}_sim", models.similar, Method.relevance, _sim))
+        made.append(Named(f"{SHORT.get(models.similar, models.similar)}_sim", models.similar, Method.relevance, _sim))
     return made
 
 
-def ours(models: Models, short: Mapping[str, str], *methods: Method) -> list[Named]:
+def ours(models: Models, *methods: Method) -> list[Named]:
     """The match of codes, by each of these methods in every image stream."""
     return [
-        Named(f"{short.get(stream, stream)}_{method.value}", stream, method, _match)
+        Named(f"{SHORT.get(stream, stream)}_{method.value}", stream, method, _match)
         for method in methods
         for stream in models.images
     ]
 
 
-def similarity(models: Models, short: Mapping[str, str], *methods: Method) -> list[Named]:
+def similarity(models: Models, *methods: Method) -> list[Named]:
     """Plain similarity of features, by each of these methods: what SPARC is measured against."""
     if not models.similar:
         raise InputError("no image stream shares the text's space, so there is no similarity to compare with")
-    name = short.get(models.similar, models.similar)
+    name = SHORT.get(models.similar, models.similar)
     return [Named(f"{name}_sim_{method.value}", models.similar, method, _sim) for method in methods]
 
 

@@ -16,6 +16,7 @@ T = TypeVar("T")
 Reader = Callable[[httpx.Response], T]
 
 NDJSON, PNG, RAW, WEBP = "application/x-ndjson", "image/png", "application/octet-stream", "image/webp"
+CSV, LATEX = "text/csv", "application/x-tex"
 
 HeatmapLine = CaptionReading | PictureHeatmaps | PictureTrust | HeatmapsDone
 _LINE: TypeAdapter[HeatmapLine] = TypeAdapter(Annotated[HeatmapLine, Field(discriminator="kind")])

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from server.client.answers import WEBP, LineReader, file_answer, json_answer
+from server.client.answers import CSV, LATEX, WEBP, LineReader, file_answer, json_answer
 from server.client.call import Operation
 from server.schemas import (
     EncodeRequest,
@@ -30,12 +30,17 @@ from server.schemas import (
     ReloadRequest,
     Retrieval,
     RetrieveRequest,
+    Table,
     Upload,
 )
 
 INFO = Operation("GET", "/info", json_answer(TypeAdapter(Info)))
 LABELS = Operation("GET", "/labels", json_answer(TypeAdapter(list[Label])))
 EVALUATION = Operation("GET", "/evaluation", json_answer(TypeAdapter(Evaluation)))
+EVALUATION_TABLES = Operation("GET", "/evaluation/tables", json_answer(TypeAdapter(list[Table])))
+EVALUATION_TABLE = Operation("GET", "/evaluation/tables/{name}", json_answer(TypeAdapter(Table)))
+EVALUATION_CSV = Operation("GET", "/evaluation/tables/{name}/csv", file_answer(CSV))
+EVALUATION_LATEX = Operation("GET", "/evaluation/tables/{name}/latex", file_answer(LATEX))
 LATENTS = Operation("GET", "/latents", json_answer(TypeAdapter(LatentPage)), LatentQuery)
 LATENT_SEARCH = Operation("POST", "/latents/search", json_answer(TypeAdapter(LatentSearch)), body=LatentSearchRequest)
 MISMATCHES = Operation("GET", "/latents/mismatches", json_answer(TypeAdapter(MismatchPage)), MismatchQuery)
@@ -55,6 +60,10 @@ OPERATIONS: tuple[Operation[Any], ...] = (
     INFO,
     LABELS,
     EVALUATION,
+    EVALUATION_TABLES,
+    EVALUATION_TABLE,
+    EVALUATION_CSV,
+    EVALUATION_LATEX,
     LATENTS,
     LATENT_SEARCH,
     MISMATCHES,

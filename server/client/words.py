@@ -8,7 +8,7 @@ from typing import Literal
 from server.schemas import Alive, HeatmapTarget, Interval, LatentSort, Measure, MismatchKind, Way
 from sparc_core.heatmap_method import Method
 
-SortWord = LatentSort | Literal["alignment", "density", "purity", "id"]
+SortWord = LatentSort | Literal["alignment", "profile_alignment", "density", "purity", "name_quality", "id"]
 AliveWord = Alive | Literal["alive", "mixed", "dead"]
 IntervalWord = Interval | Literal["top", "high", "mid", "low", "random", "near_miss"]
 MismatchWord = MismatchKind | Literal["silent", "different"]

@@ -1,11 +1,11 @@
-"""REST: what is being served, what it is worth, and the look for a new bundle."""
+"""REST: what is being served, and the look for a new bundle."""
 
 from fastapi import APIRouter, Request
 
 from server.keys import Client
 from server.refusals import NotAdminError
 from server.routes.common import ERRORS, PLAIN, PREFIX, Lent, Responses, documented
-from server.schemas import Evaluation, Info, Label, Reloaded, ReloadRequest
+from server.schemas import Info, Label, Reloaded, ReloadRequest
 from server.serving import Serving
 
 _RELOADING: Responses = {
@@ -25,12 +25,6 @@ def info(explorer: Lent) -> Info:
 def labels(explorer: Lent) -> list[Label]:
     """The labels of the corpus with their hierarchy, parents first."""
     return explorer.items.labels
-
-
-@router.get("/evaluation", dependencies=PLAIN)
-def evaluation(explorer: Lent) -> Evaluation:
-    """What was measured when the bundle was built."""
-    return explorer.evaluation()
 
 
 @router.post("/admin/reload", responses=_RELOADING)

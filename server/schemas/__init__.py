@@ -5,7 +5,6 @@ Activations are at least 0. Shares are between 0 and 1. Ids of latents are integ
 
 from server.schemas.base import MAX_CAPTION_CHARACTERS, ErrorBody, ErrorDetail, Wire
 from server.schemas.bundle import Info, Reloaded, ReloadRequest, StreamInfo
-from server.schemas.evaluation import Evaluation, Liveness, Recall, Reconstruction, VectorRecall
 from server.schemas.heatmaps import (
     CaptionReading,
     Faithfulness,
@@ -71,6 +70,8 @@ from server.schemas.retrieval import (
     Where,
 )
 from server.schemas.texts import Contribution, Word
+from sparc_core.evaluation import Evaluation
+from sparc_core.evaluation.table import Table
 
 __all__ = [
     "MAX_CAPTION_CHARACTERS",
@@ -115,7 +116,6 @@ __all__ = [
     "LatentSort",
     "LatentStream",
     "LatentSummary",
-    "Liveness",
     "Measure",
     "Mismatch",
     "MismatchKind",
@@ -125,17 +125,15 @@ __all__ = [
     "PictureHeatmaps",
     "PictureTrust",
     "QueryTerm",
-    "Recall",
-    "Reconstruction",
     "Region",
     "ReloadRequest",
     "Reloaded",
     "Retrieval",
     "RetrieveRequest",
     "StreamInfo",
+    "Table",
     "TermReading",
     "Upload",
-    "VectorRecall",
     "Verdict",
     "Way",
     "Where",

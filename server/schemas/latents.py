@@ -12,8 +12,10 @@ class LatentSort(StrEnum):
     """Orders of the gallery; all but `id` are descending."""
 
     alignment = "alignment"
+    profile_alignment = "profile_alignment"
     density = "density"
     purity = "purity"
+    name_quality = "name_quality"
     id = "id"
 
 
@@ -89,7 +91,9 @@ class LatentSummary(Wire):
     alive: Alive
     density: Share  # mean over streams
     alignment: Share | None  # mean Jaccard of active items between streams, under per-stream selection
+    profile_alignment: Share | None  # mean Jaccard of class profiles between streams, under the model's own selection
     purity: Share | None
+    name_quality: Share | None  # AUROC of its activations for the items that its name fits; 0.5 is chance
     label: str | None
     streams: list[LatentStream]
     strips: dict[str, list[str]]  # stream -> item ids of its strongest items, strongest first

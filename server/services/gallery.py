@@ -32,6 +32,7 @@ class Gallery:
     def __init__(self, bundle: Bundle, latents: Latents, cursors: Cursors) -> None:
         """Args: an open bundle, its latents, and the cursors of its pages."""
         self._table, self._latents, self._cursors = bundle.latents, latents, cursors
+        self._measured = bundle.latent_evaluation
         self._streams = [stream.name for stream in bundle.manifest.streams]
         self._n_items = bundle.manifest.corpus.n_items
         self._alive = np.array([ALIVE[alive].value for alive in self._table.alive])
@@ -140,7 +141,9 @@ class Gallery:
         by = {
             LatentSort.density: self._density,
             LatentSort.alignment: self._table.alignment,
+            LatentSort.profile_alignment: self._measured.profile_jaccard,
             LatentSort.purity: self._table.purity,
+            LatentSort.name_quality: self._measured.name_auroc,
         }
         return np.argsort(-np.nan_to_num(by[sort][latents], nan=-1), kind="stable")
 

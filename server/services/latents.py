@@ -30,6 +30,7 @@ class Latents:
     def __init__(self, bundle: Bundle, dictionaries: dict[str, Float32[np.ndarray, "l d"]]) -> None:
         """Args: an open bundle, and the unit-norm dictionary of each of its streams."""
         self._bundle, self._table, self._dictionaries = bundle, bundle.latents, dictionaries
+        self._measured = bundle.latent_evaluation
         self._streams = [stream.name for stream in bundle.manifest.streams]
         self._text_streams = [stream.name for stream in bundle.manifest.streams if stream.modality == "text"]
         self.names = list(self._table.name)
@@ -45,7 +46,9 @@ class Latents:
             alive=ALIVE[table.alive[latent]],
             density=sum(s.density for s in streams) / len(streams),
             alignment=optional(table.alignment[latent]),
+            profile_alignment=optional(self._measured.profile_jaccard[latent]),
             purity=optional(table.purity[latent]),
+            name_quality=optional(self._measured.name_auroc[latent]),
             label=table.label[latent],
             streams=streams,
             strips={stream: self._strip(latent, stream) for stream in self._streams},

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sparc_core.errors import BundleError
 
-SCHEMA_VERSION: Literal[3] = 3
+SCHEMA_VERSION: Literal[4] = 4
 MANIFEST_NAME = "manifest.json"
 Selection = Literal["own", "local"]
 """Which codes: those of the model's own selection, or those of per-stream selection (retrieval uses these)."""
@@ -85,7 +85,7 @@ class ManifestDraft(_Model):
 class Manifest(ManifestDraft):
     """The whole of `manifest.json`."""
 
-    schema_version: Literal[3]
+    schema_version: Literal[4]
     bundle_id: str = Field(pattern=r"^[0-9a-f]{16}$")
     files: dict[str, FileManifest]
 
@@ -114,7 +114,7 @@ def content_id(draft: ManifestDraft, files: Mapping[str, FileManifest]) -> str:
 
 def required_files(streams: tuple[StreamManifest, ...]) -> list[str]:
     """The paths that every bundle of these streams holds besides the manifest and the media."""
-    tables = [f"{name}.parquet" for name in ("items", "latents", "rejected", "media")]
+    tables = [f"{name}.parquet" for name in ("items", "latents", "latent_evaluation", "rejected", "media")]
     paths = ["sparc.safetensors", *tables, "evaluation.json"]
     for stream in streams:
         for folder in ("codes", "codes_local"):

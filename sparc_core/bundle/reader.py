@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import faiss
 
     from sparc_core.bundle.codes import Codes
+    from sparc_core.bundle.latent_evaluation import LatentEvaluation
     from sparc_core.bundle.postings import Postings
     from sparc_core.bundle.tables import ItemTable, LatentTable
 
@@ -65,6 +66,15 @@ class Bundle:
 
         streams = [stream.name for stream in self.manifest.streams]
         return read_latents(self.path / "latents.parquet", streams, self.manifest.sparc.n_latents)
+
+    @cached_property
+    def latent_evaluation(self) -> "LatentEvaluation":
+        """What was measured of every latent."""
+        from sparc_core.bundle.latent_evaluation import read_latent_evaluation
+
+        streams = [stream.name for stream in self.manifest.streams]
+        path = self.path / "latent_evaluation.parquet"
+        return read_latent_evaluation(path, streams, self.manifest.sparc.n_latents)
 
     def codes(self, stream: str, selection: Selection = "own") -> "Codes":
         """The stream's codes of all items; NotFoundError where there is no such stream."""

@@ -262,16 +262,16 @@ def read_latents(path: Path, streams: Sequence[str], n_latents: int) -> LatentTa
     table = read_table(path, latent_schema(streams), n_latents)
     columns: dict[str, Any] = {name: table[name].to_pylist() for name in ("name", "name_source", "alive", "label")}
     for name in ("n_alive_streams", "alignment", "purity", "map_x", "map_y"):
-        columns[name] = _numbers(table[name])
+        columns[name] = numbers(table[name])
     for name in ("density", "mean", "max"):
-        columns[name] = {stream: _numbers(table[f"{name}_{stream}"]) for stream in streams}
+        columns[name] = {stream: numbers(table[f"{name}_{stream}"]) for stream in streams}
     return LatentTable(
         **columns,
-        pair_alignment={pair: _numbers(table[_pair_column(pair)]) for pair in stream_pairs(streams)},
-        density_local={stream: _numbers(table[f"local_density_{stream}"]) for stream in streams},
+        pair_alignment={pair: numbers(table[_pair_column(pair)]) for pair in stream_pairs(streams)},
+        density_local={stream: numbers(table[f"local_density_{stream}"]) for stream in streams},
         top_labels=[[LabelShare(**share) for share in row] for row in table["top_labels"].to_pylist()],
         nearest=np.array(table["nearest"].to_pylist(), np.int32).reshape(n_latents, -1),
-        stream_purity={stream: _numbers(table[f"purity_{stream}"]) for stream in streams},
+        stream_purity={stream: numbers(table[f"purity_{stream}"]) for stream in streams},
         stream_label={stream: table[f"label_{stream}"].to_pylist() for stream in streams},
     )
 
@@ -331,8 +331,8 @@ def _pair_column(pair: tuple[str, str]) -> str:
     return f"alignment_{pair[0]}~{pair[1]}"
 
 
-def _numbers(column: pa.ChunkedArray) -> Any:
-    """The column as NumPy, null as NaN."""
+def numbers(column: pa.ChunkedArray) -> Any:
+    """A column as NumPy, null as NaN."""
     return column.combine_chunks().to_numpy(zero_copy_only=False)
 
 

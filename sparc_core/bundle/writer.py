@@ -4,7 +4,7 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -49,26 +49,84 @@ def publish(folders: Sequence[Path], draft: ManifestDraft, out: Path) -> Manifes
         raise BundleError(f"bundle {out} cannot be written: {error.strerror} ({error.filename})") from None
 
 
+def amend(bundle: Bundle, changed: Path, metrics: Mapping[str, float], out: Path) -> Manifest:
+    """Publish a bundle with some files replaced and other metrics; the rest is linked, not copied, where it can be.
+
+    Args:
+        bundle: Open, and left as it is (unless it is `out`).
+        changed: A folder laid out as the bundle is, with the files that replace those of the same name.
+        metrics: For the manifest.
+        out: Where the new bundle goes; the place of the old one replaces it.
+
+    Raises:
+        BundleError: As `publish`.
+    """
+    refuse_other(out)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with _exclusive(out.parent):
+            partial = _cleared(out)
+            return _replace(_amended(bundle, changed, metrics, partial), partial, out)
+    except OSError as error:
+        raise BundleError(f"bundle {out} cannot be written: {error.strerror} ({error.filename})") from None
+
+
+def _amended(bundle: Bundle, changed: Path, metrics: Mapping[str, float], partial: Path) -> Manifest:
+    """Fill `partial`; the media's table stays, as the media do."""
+    new = {path.relative_to(changed).as_posix(): path for path in _files_of(changed)}
+    for path in _files_of(bundle.path):
+        name = path.relative_to(bundle.path).as_posix()
+        if name != MANIFEST_NAME and name not in new:
+            _link(path, partial / name)
+    files = dict(bundle.manifest.files) | {name: _copy(path, partial / name) for name, path in new.items()}
+    files = dict(sorted(files.items()))
+    fields = dict(bundle.manifest) | {"metrics": dict(metrics), "files": files}
+    draft = ManifestDraft(**{name: fields[name] for name in ManifestDraft.model_fields})
+    return Manifest(**dict(draft), schema_version=SCHEMA_VERSION, bundle_id=content_id(draft, files), files=files)
+
+
+def _link(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without links
+        shutil.copy2(source, target)
+
+
 def _publish(folders: Sequence[Path], draft: ManifestDraft, out: Path) -> Manifest:
-    partial, old = out.with_name(f".{out.name}.partial"), out.with_name(f".{out.name}.old")
+    partial = _cleared(out)
+    files = _copy_all(folders, partial)
+    return _replace(_complete(draft, files, partial), partial, out)
+
+
+def _cleared(out: Path) -> Path:
+    """An empty folder beside `out`, which is brought back if an earlier publishing was killed while it was away."""
+    partial, old = out.with_name(f".{out.name}.partial"), _old(out)
     if old.exists() and not out.exists():
         old.rename(out)  # an earlier publishing was killed between its two renames
     for leftover in (partial, old):
         shutil.rmtree(leftover, ignore_errors=True)
     partial.mkdir()
-    files = _copy_all(folders, partial)
-    manifest = _complete(draft, files, partial)
+    return partial
+
+
+def _replace(manifest: Manifest, partial: Path, out: Path) -> Manifest:
+    """Put `partial` in the place of `out`, unless the same content is there already."""
     if _is_published(out, manifest.bundle_id):
         shutil.rmtree(partial)
         return Bundle.open(out).manifest
     (partial / MANIFEST_NAME).write_text(manifest.to_json(), encoding="utf-8")
     _sync(partial)
     if out.exists():
-        out.rename(old)
+        out.rename(_old(out))
     partial.rename(out)
     _sync_folder(out.parent)
-    shutil.rmtree(old, ignore_errors=True)
+    shutil.rmtree(_old(out), ignore_errors=True)
     return manifest
+
+
+def _old(out: Path) -> Path:
+    return out.with_name(f".{out.name}.old")
 
 
 def _complete(draft: ManifestDraft, files: dict[str, FileManifest], partial: Path) -> Manifest:

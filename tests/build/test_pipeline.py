@@ -70,7 +70,7 @@ def test_a_build_is_a_whole_bundle(built: tuple[Path, BuildReport]) -> None:
     assert len(bundle.items.rows_of_split("train")) == N_TRAIN
     assert len(bundle.items.rows_of_split("test")) == N_TEST
     assert (bundle.items[0].width, bundle.items[0].height) == (56, 56)
-    assert {"recall_at_10.codes.text.eye", "nmse.camera", "latents_dead"} <= bundle.manifest.metrics.keys()
+    assert {"recall_at_10.latent.text.eye", "nmse.camera", "latents_dead"} <= bundle.manifest.metrics.keys()
     evaluation = json.loads((bundle.path / "evaluation.json").read_text())
     assert evaluation["headline"] == bundle.manifest.metrics
     assert set(json.loads((folder / "work" / "times.json").read_text())) == {*STEPS, "publish"}

@@ -1,6 +1,5 @@
 """Recall of approximate indexes against NumPy's brute force, and the queries that it is measured with."""
 
-import json
 from pathlib import Path
 
 import faiss
@@ -10,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from index_build.indexing import vector_recall
-from index_build.indexing.evaluation import Evaluation, VectorRecall
 from index_build.indexing.vector_indexes import hnsw_index, ivfpq_index
 from index_build.indexing.vector_recall import Direction, query_rows, recall_at_10, search_queries, vector_recalls
-from sparc_core.metrics import Liveness
+from sparc_core.evaluation.headline import headline
+from sparc_core.evaluation.results import Evaluation, VectorRecall
 from tests.build.test_codes import N_ITEMS, N_LATENTS, make_features, make_model, plain_codes
 from tests.build.test_vector_indexes import unit_rows
 
@@ -133,16 +132,12 @@ def test_held_out_items_are_asked_for_or_any_where_none_are(monkeypatch: pytest.
     assert query_rows(np.arange(10, 16), N_ITEMS).tolist() == [10, 12, 14]
 
 
-def test_recalls_are_written_and_are_headlines(tmp_path: Path) -> None:
-    recalls = [
-        VectorRecall("text", "eye", "reconstructions", "hnsw", 0.997),
-        VectorRecall("eye", "eye", "features", "hnsw", 1.0),
-    ]
-    evaluation = Evaluation(0, 8, [], [], Liveness(8, 0, 0), 0, 0, {}, [], recalls)
-    evaluation.write(tmp_path / "evaluation.json")
-    written = json.loads((tmp_path / "evaluation.json").read_text())
-    assert written["vector_recalls"][0] == {
-        "query": "text", "target": "eye", "via": "reconstructions", "index": "hnsw", "at_10": 0.997
-    }  # fmt: skip
-    assert written["headline"]["vector_recall_at_10.reconstructions.text.eye"] == 0.997
-    assert written["headline"]["vector_recall_at_10.features.eye.eye"] == 1
+def test_recalls_are_headlines() -> None:
+    recalls = (
+        VectorRecall(query="text", target="eye", via="reconstructions", index="hnsw", at_10=0.997),
+        VectorRecall(query="eye", target="eye", via="features", index="hnsw", at_10=1.0),
+    )
+    assert headline(Evaluation(vector_recalls=recalls)) == {
+        "vector_recall_at_10.reconstructions.text.eye": 0.997,
+        "vector_recall_at_10.features.eye.eye": 1,
+    }

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from sparc_core.bundle.codes import Codes, pack_codes, write_codes
+from sparc_core.bundle.latent_evaluation import write_latent_evaluation
 from sparc_core.bundle.manifest import (
     CorpusManifest,
     LabelManifest,
@@ -93,7 +94,9 @@ def write_example(folder: Path) -> Path:
     """Every file of a bundle but those that publishing adds."""
     folder.mkdir(parents=True)
     (folder / "sparc.safetensors").write_bytes(b"weights")
-    (folder / "evaluation.json").write_text(json.dumps({"note": "example"}))
+    (folder / "evaluation.json").write_text(json.dumps({"skipped": {"probes": "an example has none"}}))
+    measured = {"name_auroc": np.where(np.arange(N_LATENTS) % 2, np.nan, 0.75).astype(np.float32)}
+    write_latent_evaluation(measured, list(STREAMS), N_LATENTS, folder / "latent_evaluation.parquet")
     rows = [
         {
             "item_id": f"i{row}",

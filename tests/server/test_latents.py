@@ -229,4 +229,5 @@ def test_cursors_of_other_bundles_are_refused(client: TestClient) -> None:
 def test_the_evaluation_is_the_bundles(client: TestClient, bundle: Bundle) -> None:
     found = schemas.Evaluation.model_validate(client.get("/api/v1/evaluation").json())
     assert found.headline == bundle.manifest.metrics
-    assert found.liveness.alive_in_all + found.liveness.alive_in_some + found.liveness.dead_in_all == found.n_latents
+    liveness = found.liveness
+    assert liveness.alive_in_all + liveness.alive_in_some + liveness.dead_in_all == found.settings.n_latents

@@ -4,7 +4,14 @@ A function's keywords are its schema's fields with the same defaults (tests/serv
 docstring is that of both clients' methods. Nothing is sent here.
 """
 
-from server.client.calls.bundle import evaluation, info, labels, ready, reload
+from server.client.calls.bundle import info, labels, ready, reload
+from server.client.calls.evaluation import (
+    evaluation,
+    evaluation_csv,
+    evaluation_latex,
+    evaluation_table,
+    evaluation_tables,
+)
 from server.client.calls.items import encode, every_item, image, item, items, upload, upload_image
 from server.client.calls.latents import (
     every_latent,
@@ -20,6 +27,10 @@ from server.client.calls.queries import heatmap_array, heatmap_png, heatmaps, re
 __all__ = [
     "encode",
     "evaluation",
+    "evaluation_csv",
+    "evaluation_latex",
+    "evaluation_table",
+    "evaluation_tables",
     "every_item",
     "every_latent",
     "every_mismatch",

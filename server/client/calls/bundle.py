@@ -4,7 +4,6 @@ from server.client import operations
 from server.client.answers import no_answer
 from server.client.call import Call
 from server.schemas import (
-    Evaluation,
     Info,
     Label,
     Reloaded,
@@ -19,11 +18,6 @@ def info() -> Call[Info]:
 def labels() -> Call[list[Label]]:
     """The labels of the corpus, with their parents and how many items carry each."""
     return operations.LABELS.call()
-
-
-def evaluation() -> Call[Evaluation]:
-    """What was measured when the bundle was built."""
-    return operations.EVALUATION.call()
 
 
 def reload(*, verify: bool = False) -> Call[Reloaded]:
