@@ -41,9 +41,11 @@ _OBJECTS = ("cat", "dog", "red car", "balloon", "penguin", "house", "boat", "tre
 _PLACES = ("in the snow", "at night", "on the grass", "by the sea", "in a room", "on the moon", "in a wood", "at home")
 
 
-def build(folder: Path, n_items: int) -> Path:
-    """Build the synthetic bundle below a folder."""
-    widths = {stream: load_backbone(spec).d for stream, spec in BACKBONES.items()}
+def build(folder: Path, n_items: int, widths: dict[str, int] | None = None) -> Path:
+    """Build the synthetic bundle below a folder; with widths of its own, streams have no towers, all is held out."""
+    specs = BACKBONES if widths is None else dict.fromkeys(widths, "")
+    widths = widths or {stream: load_backbone(spec).d for stream, spec in BACKBONES.items()}
+    folder.mkdir(parents=True, exist_ok=True)
     corpus, runner = Corpus(folder, n_items, widths), LocalTasks(n_cores())
     corpus.write_inputs()
     captions, labels = captions_and_labels(n_items)
@@ -53,20 +55,20 @@ def build(folder: Path, n_items: int) -> Path:
         corpus.write_vectors()
         corpus.write_statistics(captions, labels)
     corpus.model.rename(corpus.bundle / "sparc.safetensors")
-    _write_tables(corpus.bundle, captions, labels)
+    _write_tables(corpus.bundle, captions, labels, every=10 if specs is BACKBONES else 1)
     out = folder / "published"
-    publish([corpus.bundle], _draft(n_items, widths, labels), out)
+    publish([corpus.bundle], _draft(n_items, widths, specs, labels), out)
     return out
 
 
-def _draft(n_items: int, widths: dict[str, int], labels: list[list[str]]) -> ManifestDraft:
+def _draft(n_items: int, widths: dict[str, int], specs: dict[str, str], labels: list[list[str]]) -> ManifestDraft:
     names = sorted({name for row in labels for name in row})
     return ManifestDraft(
         created_at="2026-01-01T00:00:00+00:00",
         versions={},
         seed=0,
         streams=tuple(
-            StreamManifest(name=s, modality="text" if s == "clip_txt" else "image", d=d, backbone=BACKBONES[s])
+            StreamManifest(name=s, modality="text" if s == "clip_txt" else "image", d=d, backbone=specs[s])
             for s, d in widths.items()
         ),
         sparc=SparcManifest(n_latents=N_LATENTS, k=K, selection="global", recipe={}),
@@ -76,7 +78,7 @@ def _draft(n_items: int, widths: dict[str, int], labels: list[list[str]]) -> Man
     )
 
 
-def _write_tables(bundle: Path, captions: list[str], labels: list[list[str]]) -> None:
+def _write_tables(bundle: Path, captions: list[str], labels: list[list[str]], every: int) -> None:
     rng, n = np.random.default_rng(0), len(captions)
     (bundle / "media").mkdir()
     for i in range(_N_PICTURES):
@@ -88,7 +90,7 @@ def _write_tables(bundle: Path, captions: list[str], labels: list[list[str]]) ->
         "labels": labels,
         "width": [_SIDE] * n,
         "height": [_SIDE] * n,
-        "split": ["train" if row % 10 else "test" for row in range(n)],
+        "split": ["train" if row % every else "test" for row in range(n)],
         "source": [""] * n,
         "sha256": ["0" * 64] * n,
     }

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sparc_core.model import Sparc
 
 _console, _notes = Console(), Console(stderr=True)
+_FILE_WIDTH = 120  # where the output is no terminal, which would be taken for one of 80
 
 
 class Format(StrEnum):
@@ -50,8 +51,9 @@ def compare(
             raise InputError("tables for a terminal go to no file: give --format csv, latex or json with --out")
         tables = compared([Bundle.open(path) for path in paths], published)
         if format_ is Format.table:
+            console = _console if _console.is_terminal else Console(width=_FILE_WIDTH)
             for table in tables:
-                _console.print(rich_table(table))
+                console.print(rich_table(table))
         elif out is None:
             typer.echo(written(tables, format_), nl=False)
         else:
@@ -178,14 +180,16 @@ def _joined(tables: "Sequence[Table]") -> "Table":
 
 
 def rich_table(table: "Table") -> "rich.table.Table":
-    """A table as a terminal shows it: numbers flush right, published ones dim, the note below."""
+    """A table as a terminal shows it: numbers flush right, published ones dim or, all being empty, left out."""
     import rich.table
     from rich.text import Text
 
     from sparc_core.evaluation.formats import shown
 
     made = rich.table.Table(title=Text(table.title), caption=Text(table.note), title_justify="left")
-    for column in table.columns:
+    filled = [any(row[place] is not None for row in table.rows) for place in range(len(table.columns))]
+    shown_columns = [(p, c) for p, c in enumerate(table.columns) if filled[p] or not c.published]
+    for _, column in shown_columns:
         made.add_column(
             Text(column.title),
             justify="right" if column.is_number else "left",
@@ -193,5 +197,5 @@ def rich_table(table: "Table") -> "rich.table.Table":
             overflow="fold",
         )
     for row in table.rows:
-        made.add_row(*(Text(shown(cell, column)) for cell, column in zip(row, table.columns, strict=True)))
+        made.add_row(*(Text(shown(row[place], column)) for place, column in shown_columns))
     return made

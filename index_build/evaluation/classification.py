@@ -24,7 +24,6 @@ MOST_EPOCHS, PATIENCE = 60, 6
 """Training stops when so many epochs have not been better than the best one."""
 _BATCH, _HIDDEN, _DROPOUT, _LEARNING_RATE = 256, 256, 0.3, 1e-3
 _LEAST_WEIGHT, _MOST_WEIGHT = 0.1, 10.0
-_LEAST_DEVIATION = 1e-6  # of a feature of unit rows; less is rounding
 _DIGITS = 6
 
 
@@ -83,8 +82,8 @@ class _OfFeatures(nn.Module):
         of_train = features[train]
         # In float32, sums over many rows would give a feature that is always the same a deviation.
         mean, deviation = of_train.mean(0, dtype=np.float64), of_train.std(0, dtype=np.float64)
-        scale = np.where(deviation > _LEAST_DEVIATION, deviation, 1)
-        self._features = torch.from_numpy(((features - mean) / scale).astype(np.float32))
+        scale = np.where(deviation > 0, deviation, 1)
+        self._features = torch.from_numpy((features - mean.astype(np.float32)) / scale.astype(np.float32))
         self.layer = nn.Linear(features.shape[1], _HIDDEN)
 
     def forward(self, items: Int64[Tensor, " b"]) -> Float[Tensor, "b h"]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from index_build.evaluation import measurements
+from index_build.evaluation.classification import FEWEST_ITEMS
 from index_build.evaluation.measurements import SELECTIONS, Rows
 from index_build.evaluation.options import NOT_ASKED, TABLES, EvaluationOptions
 from index_build.evaluation.second_corpus import SecondCorpus
@@ -20,8 +21,6 @@ from index_build.evaluation.subject import Parts, Subject
 from index_build.files import whole_file
 from index_build.threads import one_thread
 from sparc_core.evaluation.results import Blocks, Evaluation, Way
-
-FEWEST_ITEMS = 60  # for a classifier to have something to learn from and something to be judged by
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +19,11 @@ ANSWER_MS = 60_000  # generous: the machine may be busy, and a hang still ends
 SERVER_DEADLINE_S = 300  # as generous: an answer that comes late is no error of the page
 
 
-@pytest.fixture(scope="session")
-def address(tiny_bundle: Path) -> Iterator[str]:
-    """Where the service listens."""
+@contextmanager
+def listening(app: Any) -> Iterator[str]:
+    """Where an application listens."""
     import uvicorn
 
-    from server.app import create_app
-    from server.settings import Settings
-
-    app = create_app(Settings(bundle=tiny_bundle, device="cpu", deadline_s=SERVER_DEADLINE_S))
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -38,6 +35,16 @@ def address(tiny_bundle: Path) -> Iterator[str]:
     yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     server.should_exit = True
     thread.join(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def address(tiny_bundle: Path) -> Iterator[str]:
+    """Where the service listens."""
+    from server.app import create_app
+    from server.settings import Settings
+
+    with listening(create_app(Settings(bundle=tiny_bundle, device="cpu", deadline_s=SERVER_DEADLINE_S))) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

@@ -82,6 +82,7 @@ def test_what_can_be_told_is_learned(source: str) -> None:
     assert (found.stream, found.source) == ("s", source)
     assert (found.n_train, found.n_validation, found.n_test) == (420, 90, 90)
     assert found.mean_average_precision > 0.95
+    assert found.n_epochs < MOST_EPOCHS  # as good as can be is not better than before
     assert [of_class.label for of_class in found.classes] == NAMES
 
 
@@ -137,6 +138,15 @@ def test_the_best_epoch_is_kept(source: str, monkeypatch: pytest.MonkeyPatch) ->
     found = answers_of(inputs, shuffled(carries))
     assert found.n_epochs == stopped.n_epochs - PATIENCE
     np.testing.assert_array_equal(found.probabilities, stopped.probabilities)
+    monkeypatch.setattr(classification, "MOST_EPOCHS", stopped.n_epochs - PATIENCE - 1)
+    assert not np.array_equal(answers_of(inputs, shuffled(carries)).probabilities, stopped.probabilities)
+
+
+def test_training_drops_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs, carries = toy("codes")
+    expected = answers_of(inputs, carries)
+    monkeypatch.setattr(classification, "_DROPOUT", 0.0)
+    assert not np.array_equal(answers_of(inputs, carries).probabilities, expected.probabilities)
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -158,6 +168,13 @@ def test_the_scale_of_inputs_means_nothing(source: str) -> None:
     inputs, carries = toy(source)
     larger = Codes(inputs.latents, inputs.activations * np.float16(8)) if isinstance(inputs, Codes) else inputs * 8
     np.testing.assert_array_equal(answers_of(larger, carries).probabilities, answers_of(inputs, carries).probabilities)
+
+
+def test_the_mean_of_features_means_nothing() -> None:
+    features, carries = toy("features")
+    assert isinstance(features, np.ndarray)
+    expected, found = answers_of(features, carries), answers_of(features + np.float32(0.5), carries)
+    np.testing.assert_allclose(found.probabilities, expected.probabilities, atol=1e-3)
 
 
 def test_a_feature_that_is_always_the_same_says_nothing() -> None:

@@ -268,9 +268,11 @@ def test_progress_is_reported() -> None:
 
 
 def test_means_by_hand() -> None:
-    numbers = {"n_positive": 60, "latent": 1, "validation_cross_entropy": 0.1}
+    blank = Probe(
+        stream="s", label="", n_positive=60, latent=1, validation_cross_entropy=0.1, cross_entropy=0, accuracy=0
+    )
     probes = [
-        Probe(stream="s", label=label, cross_entropy=loss, accuracy=accuracy, **numbers)
+        blank.model_copy(update={"label": label, "cross_entropy": loss, "accuracy": accuracy})
         for label, loss, accuracy in [("a", 0.25, 1.0), ("b", 0.5, 0.5), ("c", 0.251, 0.5)]
     ]
     found = probe_mean("s", probes)
