@@ -21,7 +21,7 @@ from scipy import sparse
 
 from benchmarks.report import Figure, report
 from benchmarks.serving import Server, get, post, serving
-from benchmarks.synthetic_corpus import N_LATENTS, Corpus, K, captions_and_labels
+from benchmarks.synthetic_corpus import N_LABELS, N_LATENTS, Corpus, K, captions_and_labels
 from index_build.threads import one_thread
 from index_build.workers import LocalTasks, n_cores
 from sparc_core.backbones import load_backbone
@@ -41,14 +41,14 @@ _OBJECTS = ("cat", "dog", "red car", "balloon", "penguin", "house", "boat", "tre
 _PLACES = ("in the snow", "at night", "on the grass", "by the sea", "in a room", "on the moon", "in a wood", "at home")
 
 
-def build(folder: Path, n_items: int, widths: dict[str, int] | None = None) -> Path:
+def build(folder: Path, n_items: int, widths: dict[str, int] | None = None, n_labels: int = N_LABELS) -> Path:
     """Build the synthetic bundle below a folder; with widths of its own, streams have no towers, all is held out."""
     specs = BACKBONES if widths is None else dict.fromkeys(widths, "")
     widths = widths or {stream: load_backbone(spec).d for stream, spec in BACKBONES.items()}
     folder.mkdir(parents=True, exist_ok=True)
     corpus, runner = Corpus(folder, n_items, widths), LocalTasks(n_cores())
     corpus.write_inputs()
-    captions, labels = captions_and_labels(n_items)
+    captions, labels = captions_and_labels(n_items, n_labels)
     with one_thread():
         corpus.write_codes(runner)
         corpus.write_postings(runner)

@@ -85,14 +85,14 @@ class Corpus:
         return sum(path.stat().st_size for folder in folders for path in (self.bundle / folder).iterdir())
 
 
-def captions_and_labels(n_items: int) -> tuple[list[str], list[list[str]]]:
+def captions_and_labels(n_items: int, n_labels: int = N_LABELS) -> tuple[list[str], list[list[str]]]:
     """Ten words a caption, as frequent as words are; three labels an item."""
     rng, captions, labels = np.random.default_rng(9), [], []
     for start in range(0, n_items, _BLOCK):
         n = min(_BLOCK, n_items - start)
         words = np.minimum(rng.zipf(1.3, (n, 10)), N_WORDS)
         captions += [" ".join([f"w{word}" for word in row]) for row in words.tolist()]
-        labels += [[f"label {label}" for label in row] for row in rng.integers(0, N_LABELS, (n, 3)).tolist()]
+        labels += [[f"label {label}" for label in row] for row in rng.integers(0, n_labels, (n, 3)).tolist()]
     return captions, labels
 
 

@@ -24,6 +24,7 @@ def verify_bundle(path: Path) -> Bundle:
     _check_model(bundle)
     _check_items(bundle)
     assert len(bundle.latents) == bundle.manifest.sparc.n_latents, "reading the table compares its length"
+    _check_evaluation(bundle)
     for stream in (stream.name for stream in bundle.manifest.streams):
         bundle.vectors(stream)
         _check_postings(path / "postings" / stream, bundle.codes(stream), bundle.postings(stream))
@@ -42,6 +43,16 @@ def _check_model(bundle: Bundle) -> None:
     expected = ({s.name: s.d for s in manifest.streams}, manifest.sparc.n_latents, manifest.sparc.k)
     if (config.streams, config.n_latents, config.k) != expected:
         raise BundleError(f"{bundle.sparc_path} is not the model that the manifest describes: rebuild the bundle")
+
+
+def _check_evaluation(bundle: Bundle) -> None:
+    n_latents = len(bundle.latent_evaluation.name_auroc)
+    assert n_latents == bundle.manifest.sparc.n_latents, "reading the table compares its length"
+    if bundle.evaluation.headline != bundle.manifest.metrics:
+        raise BundleError(
+            f"{bundle.path / 'evaluation.json'} has another headline than the manifest's metrics: "
+            f'run "sparc-build evaluate {bundle.path}"'
+        )
 
 
 def _check_items(bundle: Bundle) -> None:

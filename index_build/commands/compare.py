@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     import rich.table
 
     from sparc_core.bundle import Bundle
-    from sparc_core.evaluation import Evaluation
     from sparc_core.evaluation.results import Stability
     from sparc_core.evaluation.table import Table
     from sparc_core.model import Sparc
@@ -73,29 +72,13 @@ def compared(bundles: "Sequence[Bundle]", published: bool) -> "list[Table]":
     from sparc_core.evaluation.published import PUBLISHED
 
     titles = unique([bundle.path.resolve().name for bundle in bundles], form="{name} ({number})")
-    measured = {title: _evaluation(bundle) for title, bundle in zip(titles, bundles, strict=True)}
+    measured = {title: bundle.evaluation for title, bundle in zip(titles, bundles, strict=True)}
     if not compare_evaluations(measured):
         raise BundleError(f'nothing was measured of {bundles[0].path}: run "sparc-build evaluate {bundles[0].path}"')
     for title, rows in _stability(dict(zip(titles, bundles, strict=True))).items():
         measured[title] = measured[title].model_copy(update={"stability": rows})
     known = {f"published, {title}": evaluation for title, evaluation in PUBLISHED.items()} if published else {}
     return [_described(dict(zip(titles, bundles, strict=True)), list(known)), *compare_evaluations(measured | known)]
-
-
-def _evaluation(bundle: "Bundle") -> "Evaluation":
-    from pydantic import ValidationError
-
-    from sparc_core.evaluation import Evaluation
-
-    try:
-        return Evaluation.model_validate_json(bundle.evaluation_text())
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"])) or "its text"
-        raise BundleError(
-            f"{bundle.path / 'evaluation.json'} is damaged: {place}: {first['msg'].lower()}: "
-            f'run "sparc-build evaluate {bundle.path}"'
-        ) from None
 
 
 def _described(bundles: "Mapping[str, Bundle]", published: "Sequence[str]") -> "Table":

@@ -23,7 +23,7 @@ from sparc_core.bundle import Bundle, Manifest
 from sparc_core.bundle.writer import amend, refuse_other
 from sparc_core.checkpoint import load_sparc
 from sparc_core.errors import InputError
-from sparc_core.evaluation.results import Evaluation, Stability, VectorRecall
+from sparc_core.evaluation.results import Stability, VectorRecall
 
 _LOOKED_AT = 3  # pictures that tell whether a storybook is the one it seems to be
 _SOURCES = (
@@ -63,7 +63,7 @@ class BundleEvaluation:
         streams = bundle.manifest.streams
         specs = {stream.name: stream.backbone for stream in streams}
         spaces = shared_spaces(specs, {stream.name: stream.modality for stream in streams})
-        known = {(row.query, row.target) for row in _earlier(bundle).retrieval if row.way == "backbone"}
+        known = {(row.query, row.target) for row in bundle.evaluation.retrieval if row.way == "backbone"}
         self._parts = Parts.of_bundle(bundle, spaces or _one_way(known))
         self._second = _second_corpus(bundle, second, options)
         self._corpus = corpus
@@ -110,7 +110,7 @@ class BundleEvaluation:
     def _measure(self, step: StepContext, tasks: TaskRunner) -> None:
         measuring = Measuring(self._parts, self._options, load_backbone, self._corpus, self._second)
         measured = measure(measuring, step.folder / "pieces", tasks, step.report)
-        earlier: tuple[VectorRecall, ...] = _earlier(self._bundle).vector_recalls
+        earlier: tuple[VectorRecall, ...] = self._bundle.evaluation.vector_recalls
         rows = tuple(row for other in self._against for row in self._stability(other))
         measured.adding(earlier, rows).write(step.bundle, self._parts)
 
@@ -140,11 +140,6 @@ def storybook_of(bundle: Bundle) -> StorybookCorpus | None:
         if hashlib.sha256(drawn.tobytes()).hexdigest() != item.sha256:
             return None
     return corpus
-
-
-def _earlier(bundle: Bundle) -> Evaluation:
-    """What was measured before."""
-    return Evaluation.model_validate_json(bundle.evaluation_text())
 
 
 def _one_way(pairs: set[tuple[str, str]]) -> tuple[tuple[str, str], ...]:

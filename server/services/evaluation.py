@@ -1,11 +1,9 @@
-"""What the served bundle's evaluation measured, and its tables."""
+"""The tables of what was measured of the served bundle."""
 
 from functools import cached_property
 
-from pydantic import ValidationError
-
 from sparc_core.bundle import Bundle
-from sparc_core.errors import BundleError, NotFoundError
+from sparc_core.errors import NotFoundError
 from sparc_core.evaluation import Evaluation
 from sparc_core.evaluation.table import Table
 from sparc_core.evaluation.tables import tables_of
@@ -18,13 +16,10 @@ class Evaluated:
         """Args: an open bundle."""
         self._bundle = bundle
 
-    @cached_property
+    @property
     def evaluation(self) -> Evaluation:
         """All of it; BundleError where its file is damaged."""
-        try:
-            return Evaluation.model_validate_json(self._bundle.evaluation_text())
-        except ValidationError as error:
-            raise BundleError(f"evaluation.json of {self._bundle.path} is of another form ({error})") from None
+        return self._bundle.evaluation
 
     @cached_property
     def tables(self) -> list[Table]:

@@ -5,6 +5,8 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from sparc_core.bundle.manifest import FileManifest, Manifest, Selection, content_id, is_safe_path, read_manifest
 from sparc_core.errors import BundleError, NotFoundError
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from sparc_core.bundle.latent_evaluation import LatentEvaluation
     from sparc_core.bundle.postings import Postings
     from sparc_core.bundle.tables import ItemTable, LatentTable
+    from sparc_core.evaluation.results import Evaluation
 
 _CHUNK = 1 << 20
 
@@ -97,12 +100,22 @@ class Bundle:
         """The model."""
         return self.path / "sparc.safetensors"
 
-    def evaluation_text(self) -> str:
-        """The text of evaluation.json; BundleError where it cannot be read."""
+    @cached_property
+    def evaluation(self) -> "Evaluation":
+        """What was measured; BundleError where evaluation.json cannot be read or is of another form."""
+        from sparc_core.evaluation.results import Evaluation
+
+        path = self.path / "evaluation.json"
         try:
-            return (self.path / "evaluation.json").read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise BundleError(f"{self.path / 'evaluation.json'} cannot be read ({error}): rebuild the bundle") from None
+            return Evaluation.model_validate_json(path.read_bytes())
+        except OSError as error:
+            raise BundleError(f"{path} cannot be read: {error.strerror}") from None
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            place = ".".join(map(str, first["loc"])) or "its text"
+            raise BundleError(
+                f'{path} is damaged: {place}: {first["msg"].lower()}: run "sparc-build evaluate {self.path}"'
+            ) from None
 
     def media_path(self, row: int) -> Path:
         """Where the item's picture lies.

@@ -1,5 +1,6 @@
 """Verifying posting lists against codes finds every way in which a list can be wrong."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from index_build import verification
 from index_build.verification import _check_postings
+from sparc_core.bundle import Bundle
 from sparc_core.bundle.codes import Codes, pack_codes
 from sparc_core.bundle.postings import Posting, read_postings
 from sparc_core.errors import BundleError
@@ -82,3 +84,16 @@ def test_a_whole_list_of_another_latent_is_found(tmp_path: Path) -> None:
     lists[0], lists[1] = lists[1], lists[0]
     with pytest.raises(BundleError, match="the posting list of latent 0 does not match"):
         _check(lists, tmp_path)
+
+
+def test_an_evaluation_that_is_not_the_manifests_is_found(tiny_bundle: Path, tmp_path: Path) -> None:
+    bundle = Bundle.open(tiny_bundle)
+    verification._check_evaluation(bundle)
+    other = Bundle(bundle.path, bundle.manifest.model_copy(update={"metrics": {"latents_dead": 1.0}}))
+    with pytest.raises(BundleError, match="another headline than the manifest's metrics: run"):
+        verification._check_evaluation(other)
+    shutil.copytree(tiny_bundle, tmp_path / "bundle")
+    (tmp_path / "bundle" / "evaluation.json").write_text('{"retrieval": [{"way": "far"}]}')
+    damaged = Bundle(tmp_path / "bundle", bundle.manifest)
+    with pytest.raises(BundleError, match=r"evaluation.json is damaged: retrieval.0.corpus: field required: run"):
+        verification._check_evaluation(damaged)

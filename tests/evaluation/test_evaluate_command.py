@@ -33,7 +33,7 @@ def copied(tiny_bundle: Path, tmp_path: Path) -> Path:
 
 
 def evaluation_of(path: Path) -> Evaluation:
-    return Evaluation.model_validate_json(Bundle.open(path).evaluation_text())
+    return Bundle.open(path).evaluation
 
 
 def test_a_bundle_is_evaluated_in_place(copied: Path, tiny_bundle: Path) -> None:

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 from server.explorer import Explorer
 from server.services.evaluation import Evaluated
-from sparc_core.evaluation.results import Evaluation, Sparsity
+from sparc_core.evaluation.results import Evaluation, Reconstruction, Sparsity
 from tests.evaluation.evaluation_examples import example_evaluation, probe, profile, retrieval
 
 N_CLASSES = 20
@@ -28,6 +28,10 @@ def full_evaluation() -> Evaluation:
                 retrieval("latent", "clip_txt", "clip_img"),
                 retrieval("backbone", "clip_txt", "clip_img"),
             ),
+            "reconstruction": (
+                *example.reconstruction,
+                Reconstruction(source="dino", target="dino", selection="own", nmse=0.1, explained_variance=0.9),
+            ),
             "sparsity": tuple(
                 Sparsity(stream=stream, selection="own", l0=3.5, edges=EDGES, counts=(0, 5, 6), n_never=1)
                 for stream in ("dino", "clip_img", "clip_txt")
@@ -39,7 +43,7 @@ def full_evaluation() -> Evaluation:
 @contextmanager
 def showing(explorer: Explorer, evaluation: Evaluation) -> Iterator[None]:
     """Let an explorer answer as if this were its bundle's evaluation."""
-    text, before = evaluation.model_dump_json(), explorer.evaluated
-    explorer.evaluated = Evaluated(SimpleNamespace(evaluation_text=lambda: text))  # type: ignore[arg-type]
+    before = explorer.evaluated
+    explorer.evaluated = Evaluated(SimpleNamespace(evaluation=evaluation))  # type: ignore[arg-type]
     yield
     explorer.evaluated = before

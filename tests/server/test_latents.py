@@ -231,3 +231,16 @@ def test_the_evaluation_is_the_bundles(client: TestClient, bundle: Bundle) -> No
     assert found.headline == bundle.manifest.metrics
     liveness = found.liveness
     assert liveness.alive_in_all + liveness.alive_in_some + liveness.dead_in_all == found.settings.n_latents
+
+
+def test_latents_are_ordered_by_what_the_evaluation_measured_of_them(client: TestClient, bundle: Bundle) -> None:
+    measured = bundle.latent_evaluation
+    for sort, column in (("profile_alignment", measured.profile_jaccard), ("name_quality", measured.name_auroc)):
+        page = client.get("/api/v1/latents", params={"sort": sort, "limit": 200}).json()["latents"]
+        found = [latent[sort] for latent in page]
+        known = [value for value in found if value is not None]
+        assert known == sorted(known, reverse=True)
+        assert found[: len(known)] == known, "what was not measured comes last"
+        for latent in page:
+            value = column[latent["id"]]
+            assert latent[sort] == (None if np.isnan(value) else pytest.approx(float(value)))
