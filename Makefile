@@ -46,6 +46,7 @@ bench: build ## every measurement of docs/benchmarks.md but recipes, about an ho
 	$(BIN)/python -m benchmarks.heatmaps --bundle $(BUNDLE) $(QUICK)
 	$(BIN)/python -m benchmarks.segmentation --bundle $(BUNDLE) $(QUICK)
 	$(BIN)/python -m benchmarks.trust --bundle $(BUNDLE) $(QUICK)
+	$(BIN)/python -m benchmarks.evaluation --bundle $(BUNDLE) $(QUICK)
 	$(BIN)/python -m benchmarks.pages --bundle $(BUNDLE) $(QUICK)
 	$(BIN)/python -m benchmarks.serve $(QUICK)
 	$(BIN)/python -m benchmarks.build $(QUICK)

@@ -41,6 +41,7 @@ def main(bundle: Annotated[Path, typer.Option(help="The demo bundle.")] = Path("
         take(light, "retrieve", f"{BALLOON}&way=reconstruction&target=dino", HITS)
         take(light, "region", REGION, LATENTS)
         take(light, "mismatches", "/mismatches?kind=different", LATENTS)
+        take(light, "evaluation", "/evaluation", ".js-plotly-plot")
         dark = browser.new_page(base_url=server.address, viewport=WIDE, color_scheme="dark")
         take(dark, "caption-dark", "/caption?q=a+cat+in+the+snow", "#status:has-text('pictures in')")
         take(dark, "meaning-dark", "/find?text=a+cat+in+the+snow", LATENTS)

@@ -24,6 +24,7 @@ from sparc_core.evaluation.headline import headline
 from sparc_core.evaluation.results import Evaluation, Settings, Stability, VectorRecall
 
 NO_MASKS = "the corpus has no masks"
+ALONE = "no other model was given to compare with"
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ class Measured:
         self, vector_recalls: tuple[VectorRecall, ...] = (), stability: tuple[Stability, ...] = ()
     ) -> "Measured":
         """With rows that are measured elsewhere."""
-        more = {"vector_recalls": vector_recalls, "stability": stability}
+        skipped = self.evaluation.skipped | ({} if stability else {"stability": ALONE})
+        more = {"vector_recalls": vector_recalls, "stability": stability, "skipped": skipped}
         return replace(self, evaluation=self.evaluation.model_copy(update=more))
 
     def write(self, folder: Path, parts: Parts) -> Evaluation:

@@ -94,7 +94,8 @@ def _impossible(subject: Subject) -> dict[str, str]:
     if len(subject.parts.features) < len(subject.streams):
         skipped["reconstruction"] = "the bundle keeps features compressed (ivfpq), which cannot be undone"
     if not subject.labelled.names:
-        skipped |= dict.fromkeys(("pure_objects", "probes", "classification"), "the items carry no labels")
+        about_labels = ("profiles", "pure_objects", "probes", "classification")
+        skipped |= dict.fromkeys(about_labels, "the items carry no labels")
     elif n_items < FEWEST_ITEMS:
         skipped |= dict.fromkeys(("probes", "classification"), f"{n_items} items are too few to learn from")
     return skipped

@@ -10,6 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
+from server.evaluation_page import evaluation_view
 from server.page_queries import Named, asked, caption_of, more_url, terms_of
 from server.page_rendering import lent, page_of
 from server.schemas import (
@@ -150,6 +151,12 @@ def retrieve(request: Request) -> HTMLResponse:
     """Retrieval by a sum of terms; the browser reads the rest of the address, and asks for the hits."""
     examples = lent(request).items.example_texts()
     return page_of(request, "retrieve.html", "retrieve", terms=terms_of(request), examples=examples)
+
+
+@router.get("/evaluation")
+def evaluation(request: Request) -> HTMLResponse:
+    """What was measured of the bundle: sections of tables, and what their plots draw."""
+    return page_of(request, "evaluation.html", "evaluation", view=evaluation_view(lent(request)))
 
 
 @router.get("/items/{item_id:path}")

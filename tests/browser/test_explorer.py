@@ -16,6 +16,7 @@ PATHS = [
     "/find?by=picture&item=s000001&region=0.1,0.1,0.6,0.6",
     "/find?by=examples&item=s000001&item=s000002",
     "/mismatches?kind=different",
+    "/evaluation",
     "/latents/3?interval=near_miss",
     "/caption?q=a+cat",
     f"/caption?q=a+cat+{LONG_WORD}",

@@ -10,6 +10,7 @@ from PIL import Image
 from index_build.config.tables import read_config
 from index_build.config.template import ModelSize
 from index_build.corpora import KINDS
+from index_build.evaluation.options import EvaluationOptions
 from sparc_core.errors import InputError
 
 MINIMAL = """
@@ -68,6 +69,9 @@ def test_tables_become_a_recipe(tmp_path: Path) -> None:
     keep = "originals"
     [index]
     vectors = "hnsw"
+    [evaluation]
+    skip = ["names"]
+    items = 0
     """
     )
     recipe = read_config(write(tmp_path, text)).recipe()
@@ -79,6 +83,7 @@ def test_tables_become_a_recipe(tmp_path: Path) -> None:
     assert (recipe.training.k, recipe.training.lr) == (7, 1e-4)
     assert recipe.media.keep == "originals"
     assert recipe.vectors == "hnsw"
+    assert recipe.evaluation == EvaluationOptions(seed=0, most_items=0, most_cases=200, skip=("names",))
     assert recipe.model is None
 
 
@@ -102,6 +107,8 @@ def test_tables_become_a_recipe(tmp_path: Path) -> None:
         (MINIMAL + "[streams.x]\nfeatures = 'x.npy'", 'needs modality = "image" or "text"'),
         (MINIMAL + "[streams.x]\nbackbone = 'storybok:dino'", 'backbone "storybok:dino" is unknown'),
         (MINIMAL + "[evaluation]\nshared_spaces = [['a', 'dino']]", "names stream 'a'"),
+        (MINIMAL + "[evaluation]\nskip = ['probe']", "there is no table 'probe' to skip: choose from retrieval"),
+        (MINIMAL + "[evaluation]\ncases = 0", "evaluation.cases is 0"),
         ("[corpus]\nkind = 'folder'\npath = 'x'\ntest_share = 2\n[streams.dino]\nbackbone = 'storybook:dino'",
          "corpus.test_share is 2"),
     ],

@@ -104,8 +104,25 @@ def test_the_head_has_six_figures_that_lead_to_their_sections(page: Element) -> 
         ("#retrieval", "Text finds image", "0.500", "R@10 by latents; 0.500 by features"),
         ("#latents", "Dead latents", "3", "25% of 12"),
         ("#probes", "Probe cross-entropy", "0.350", "by chance 0.693; less is better"),
+        ("#reconstruction", "Reconstruction error", "0.100", "NMSE, mean over streams; 0 is perfect"),
         ("#names", "Names predict activity", "0.900", "AUROC; by chance 0.5"),
     ]
+
+
+def test_the_figures_are_of_the_own_corpus(evaluated: tuple[TestClient, Explorer]) -> None:
+    client, explorer = evaluated
+    whole = full_evaluation()
+    elsewhere = [row.model_copy(update={"inside": False, "corpus": "coco", "at_10": 1.0}) for row in whole.retrieval]
+    with showing(explorer, whole.model_copy(update={"retrieval": (*whole.retrieval, *elsewhere)})):
+        page = asked(client)
+    figure = page.find(".//ul[@class='headline']//a[@href='#retrieval']")
+    assert figure is not None
+    assert [text_of(part) for part in figure] == ["Text finds image", "0.500", "R@10 by latents; 0.500 by features"]
+
+
+def test_amounts_are_set_flush_right(page: Element) -> None:
+    for cells in grid(page, "weakest-names"):
+        assert ["grid__number" in cell.get("class", "") for cell in cells] == [False, False, False, True]
 
 
 def test_latents_lead_to_their_pages_and_are_named(page: Element, evaluated: tuple[TestClient, Explorer]) -> None:
@@ -151,6 +168,12 @@ def test_rows_about_dead_latents_lead_to_exactly_those(evaluated: tuple[TestClie
         assert answer["total"] == rows[text], text
 
 
+def test_rows_about_patterns_lead_to_the_latents_with_that_pattern(page: Element) -> None:
+    links = addresses(page, "dead-latents")
+    assert links["alive in CLIP text only"] == "/?active_in=clip_txt&silent_in=dino&silent_in=clip_img"
+    assert links["alive in DINO + CLIP image only"] == "/?active_in=dino&active_in=clip_img&silent_in=clip_txt"
+
+
 def test_pairs_lead_to_their_mismatches_and_tables_to_the_gallery(page: Element) -> None:
     links = [link.get("href", "") for row in grid(page, "active-items")[1:] for link in row[3].iter("a")]
     assert [parse_qs(urlsplit(href).query) for href in links] == [
@@ -182,7 +205,7 @@ def test_densities_are_a_table_without_its_empty_ends(page: Element) -> None:
 
 def test_long_tables_scroll_and_those_to_look_things_up_are_folded(page: Element) -> None:
     folded = [fold for fold in page.iter("details") if fold.get("class") == "fold"]
-    assert [text_of(fold.find("summary") or fold[0]) for fold in folded] == [f"Table of {N_CLASSES} rows"]
+    assert [text_of(fold[0]) for fold in folded] == [f"Table of {N_CLASSES} rows"]
     boxes = [box for box in page.iter("div") if box.get("role") == "region"]
     long = {table.get("data-table") for box in boxes if "grid-box--long" in box.get("class", "") for table in box}
     assert long == {"probe-classes"}

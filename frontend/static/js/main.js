@@ -1,7 +1,7 @@
 // On every page: keys, the theme button, the help dialog, links to copy, and latents that light up together.
 import { announce } from "./status.js";
 
-const PLACES = { l: "/", c: "/caption", r: "/retrieve" };
+const PLACES = { l: "/", c: "/caption", r: "/retrieve", e: "/evaluation" };
 const CHORD_MS = 1200;
 const keys = document.querySelector("#keys");
 let chordStarted = -Infinity;
