@@ -104,6 +104,8 @@ def retrieval_metrics(scores: Float[np.ndarray, "q n"], ties: Ties = "against") 
         ShapeError: There is no query, or there are more queries than items.
         InputError: A score is NaN.
     """
+    if not len(scores):
+        raise ShapeError(f"scores have shape {list(scores.shape)}: at least one query is needed")
     return metrics_of_ranks(ranks(scores, ties))
 
 

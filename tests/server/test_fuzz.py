@@ -14,13 +14,16 @@ from server.app import create_app
 from server.settings import Settings
 
 _EXAMPLES = 25
-# Nobody guesses a word, an item, an upload, a stream or a key.
+# Nobody guesses a word, an item, an upload, a stream, a table or a key.
 _UNLIKELY = {
     "POST /api/v1/retrieve",  # its texts are mostly spaces or unknown, and terms name one of four
     "POST /api/v1/heatmaps",
     "GET /api/v1/latents/{latent_id}",
     "GET /api/v1/latents/{latent_id}/items",
     "GET /api/v1/latents/mismatches",
+    "GET /api/v1/evaluation/tables/{name}",
+    "GET /api/v1/evaluation/tables/{name}/csv",
+    "GET /api/v1/evaluation/tables/{name}/latex",
     "GET /api/v1/items/{item_id}",
     "GET /api/v1/items/{item_id}/image",
     "GET /api/v1/uploads/{upload_id}/image",
