@@ -45,7 +45,8 @@ def evaluate(
         from index_build.workers import LocalTasks, n_cores
         from sparc_core.bundle import Bundle
 
-        bundle, target = Bundle.open(path), out or path
+        # Where a link leads: the bundle there is replaced, and the link stays.
+        bundle, target = Bundle.open(path), (out or path).resolve()
         options = EvaluationOptions(seed, items, cases, tuple(skip or ()))
         evaluation = BundleEvaluation(bundle, options, _corpus(bundle, config), second, tuple(against or ()))
         folder = work or target.with_name(f"{target.name}.work")

@@ -89,6 +89,23 @@ def test_what_does_not_fit_is_one_sentence(copied: Path, arguments: tuple[str, .
     assert Bundle.open(copied).manifest == before
 
 
+def test_a_link_stays_a_link_and_here_is_a_place(copied: Path) -> None:
+    link = copied.with_name("current")
+    link.symlink_to(copied, target_is_directory=True)
+    rest = ("--skip", "segmentation", "--skip", "names", "--skip", "retrieval")
+    done = run("evaluate", link, *rest)
+    assert done.returncode == 0, done.stderr
+    assert link.is_symlink()
+    evaluated = Bundle.open(copied).manifest
+    assert evaluation_of(link).skipped["retrieval"] == "it was not asked for"
+    command = [sys.executable, "-m", "index_build.cli", "evaluate", ".", *rest]
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    here = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=copied, env=environment)
+    assert here.returncode == 0, here.stderr
+    assert "already done" in here.stdout
+    assert Bundle.open(copied).manifest == evaluated
+
+
 def test_models_of_other_streams_cannot_be_matched(copied: Path, tmp_path: Path) -> None:
     other, _ = publish_example(tmp_path / "other")
     done = run("evaluate", copied, "--against", other)
