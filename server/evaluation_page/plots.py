@@ -157,19 +157,25 @@ def _probe_line(evaluation: Evaluation, stream: str, names: list[str]) -> ProbeL
 
 
 def _recall_panels(evaluation: Evaluation, streams: list[str]) -> list[RecallPanel]:
-    corpora = dict.fromkeys(row.corpus for row in sorted(evaluation.retrieval, key=lambda row: not row.inside))
+    found = sorted(evaluation.retrieval, key=lambda row: not row.inside)
+    own = {row.corpus for row in found if row.inside}
+    # Both may have one name: two storybooks, say.
+    corpora = {
+        (row.inside, row.corpus): f"{row.corpus} (second)" if not row.inside and row.corpus in own else row.corpus
+        for row in found
+    }
     panels = [
         RecallPanel(
-            corpus=corpus,
+            corpus=title,
             query=query,
             target=target,
             ways=tuple(
                 WayLine(row.way, (row.at_1, row.at_5, row.at_10))
-                for row in evaluation.retrieval
-                if (row.corpus, row.query, row.target) == (corpus, query, target)
+                for row in found
+                if ((row.inside, row.corpus), row.query, row.target) == (corpus, query, target)
             ),
         )
-        for corpus in corpora
+        for corpus, title in corpora.items()
         for query, target in permutations(streams, 2)
     ]
     return [panel for panel in panels if panel.ways]

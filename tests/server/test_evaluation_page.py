@@ -222,6 +222,23 @@ def test_corpora_are_named_only_where_there_are_two(evaluated: tuple[TestClient,
     assert page.find(".//select[@name='corpus']") is None
 
 
+def test_two_corpora_of_one_name_have_plots_of_their_own(evaluated: tuple[TestClient, Explorer]) -> None:
+    client, explorer = evaluated
+    whole = full_evaluation()
+    second = [row.model_copy(update={"inside": False, "at_1": 0.0}) for row in whole.retrieval if row.inside]
+    inside = tuple(row for row in whole.retrieval if row.inside)
+    with showing(explorer, whole.model_copy(update={"retrieval": (*second, *inside)})):
+        page = asked(client)
+    choice = page.find(".//select[@name='corpus']")
+    assert choice is not None
+    assert [option.text for option in choice] == ["storybook", "storybook (second)"]
+    script = page.find(".//script[@id='plot-data']")
+    assert script is not None
+    panels = json.loads(script.text or "")["recalls"]
+    first = {(p["corpus"], way["recalls"][0]) for p in panels for way in p["ways"]}
+    assert first == {("storybook", 0.125), ("storybook (second)", 0.0)}
+
+
 def test_plots_get_what_was_measured(page: Element, evaluated: tuple[TestClient, Explorer]) -> None:
     script = page.find(".//script[@id='plot-data']")
     assert script is not None
