@@ -56,6 +56,21 @@ class _Job:
         return (self.batched.kind, self.batched.key) == (other.batched.kind, other.batched.key)
 
 
+@dataclass(frozen=True)
+class _Answer:
+    """What came of a job."""
+
+    result: Any = None
+    error: BaseException | None = None
+
+    def give(self, future: "Future[Any]") -> None:
+        """To whoever waits for it."""
+        if self.error is None:
+            future.set_result(self.result)
+        else:
+            future.set_exception(self.error)
+
+
 class Worker:
     """Runs jobs on threads of its own, in the order in which they came."""
 
@@ -139,9 +154,13 @@ class Worker:
                 jobs = [job for job in self._take() if _begin(job)]
                 self._n_running += len(jobs)
             if jobs:
-                self._compute(jobs)
+                answers = self._compute(jobs)
                 with self._changed:
                     self._n_running -= len(jobs)
+                # Only now: who has an answer and asks again must not find the place still taken.
+                for job, answer in zip(jobs, answers, strict=True):
+                    answer.give(job.future)
+                del answers, job, answer
             del jobs  # results and pictures must not live until the next job comes
 
     def _take(self) -> list[_Job]:
@@ -155,7 +174,7 @@ class Worker:
             self._jobs = deque(job for job in self._jobs if id(job) not in taken)
         return batch
 
-    def _compute(self, jobs: list[_Job]) -> None:
+    def _compute(self, jobs: list[_Job]) -> list["_Answer"]:
         begun = time.perf_counter()
         for job in jobs:
             job.context.run(current).add("queue", 1000 * (begun - job.came))
@@ -167,15 +186,11 @@ class Worker:
                 results = list(batched.compute([job.payload for job in jobs]))
         except BaseException as error:
             if len(jobs) > 1:  # one bad payload must not fail its neighbours
-                for job in jobs:
-                    self._compute([job])
-                return
-            jobs[0].future.set_exception(error)
-            return
+                return [answer for job in jobs for answer in self._compute([job])]
+            return [_Answer(error=error)]
         if batched is not None:
             self._tell(batched, jobs, 1000 * (time.perf_counter() - begun))
-        for job, result in zip(jobs, results, strict=True):
-            job.future.set_result(result)
+        return [_Answer(result) for result in results]
 
     def _tell(self, batched: Batched, jobs: list[_Job], milliseconds: float) -> None:
         for job in jobs:

@@ -118,6 +118,16 @@ def test_a_full_queue_refuses_and_recovers() -> None:
     run(scenario())
 
 
+def test_who_has_an_answer_finds_his_place_free() -> None:
+    async def scenario() -> None:
+        worker = Worker("device", queue=1, deadline_s=5)
+        for number in range(2000):
+            assert await worker.run(lambda number=number: number) == number
+        worker.close()
+
+    run(scenario())
+
+
 def test_a_caller_who_leaves_makes_room_and_his_job_is_not_run() -> None:
     ran: list[str] = []
 
