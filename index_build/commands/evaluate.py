@@ -65,4 +65,4 @@ def _corpus(bundle: "Bundle", config: Path | None) -> "Corpus | None":
     from index_build.config.tables import read_config
     from index_build.evaluation.published_bundle import storybook_of
 
-    return read_config(config).corpus() if config is not None else storybook_of(bundle)
+    return storybook_of(bundle) if config is None else read_config(config).corpus()

@@ -145,7 +145,7 @@ def run_piece(parts: Parts, options: EvaluationOptions, piece: Piece, folder: Pa
         rows = piece.measure(Subject(parts, options.most_items), options.seed, *piece.arguments)
     if rows.by_latent:
         with whole_file(path.with_suffix(".npz")) as columns, columns.open("wb") as file:
-            np.savez(file, allow_pickle=False, **rows.by_latent)  # type: ignore[arg-type]
+            np.savez(file, **rows.by_latent)  # type: ignore[arg-type]
     with whole_file(path) as file_path:
         file_path.write_text(rows.evaluation.model_dump_json(exclude_defaults=True), encoding="utf-8")
 

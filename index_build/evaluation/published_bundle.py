@@ -25,7 +25,7 @@ from sparc_core.checkpoint import load_sparc
 from sparc_core.errors import InputError
 from sparc_core.evaluation.results import Stability, VectorRecall
 
-_LOOKED_AT = 3  # pictures that tell whether a storybook is the one it seems to be
+_LOOKED_AT = 3  # pictures that tell whether a corpus is the one it seems to be
 _SOURCES = (
     "index_build.evaluation",
     "index_build.segmentation",
@@ -57,8 +57,13 @@ class BundleEvaluation:
             against: Bundles of models with the same streams, for the stability of latents.
 
         Raises:
-            InputError: The second corpus, or a bundle to compare with, does not fit.
+            InputError: The corpus is another, or the second one or a bundle to compare with does not fit.
         """
+        if corpus is not None and not has_pictures_of(corpus, bundle):
+            raise InputError(
+                f'the pictures of {bundle.path} are not those of the corpus "{corpus.name}": '
+                "give the sparc.toml that it was built with"
+            )
         self._bundle, self._options = bundle, options
         streams = bundle.manifest.streams
         specs = {stream.name: stream.backbone for stream in streams}
@@ -125,21 +130,26 @@ class BundleEvaluation:
 
 
 def storybook_of(bundle: Bundle) -> StorybookCorpus | None:
-    """The storybook that a bundle was built over, if its pictures are a storybook's: scenes are drawn and compared."""
+    """The storybook that a bundle was built over, if its pictures are a storybook's."""
     items = bundle.items
     n_train, n_test = (len(items.rows_of_split(split)) for split in ("train", "test"))
     if bundle.manifest.corpus.name != "storybook" or not n_train or not n_test:
         return None
     corpus = StorybookCorpus(n_train, n_test, bundle.manifest.seed, items[0].width)
-    for row in np.linspace(0, len(items) - 1, _LOOKED_AT).astype(int):
-        item = items[int(row)]
+    return corpus if has_pictures_of(corpus, bundle) else None
+
+
+def has_pictures_of(corpus: Corpus, bundle: Bundle) -> bool:
+    """Whether some of a bundle's pictures, from the first to the last, are what the corpus has by their names."""
+    for row in np.linspace(0, len(bundle.items) - 1, _LOOKED_AT).astype(int):
+        item = bundle.items[int(row)]
         try:
-            drawn = np.asarray(corpus.reader.read(item.source))
-        except FileNotFoundError:
-            return None
-        if hashlib.sha256(drawn.tobytes()).hexdigest() != item.sha256:
-            return None
-    return corpus
+            content = corpus.reader.read(item.source)
+        except (OSError, ValueError, LookupError):
+            return False
+        if hashlib.sha256(content if isinstance(content, bytes) else content.tobytes()).hexdigest() != item.sha256:
+            return False
+    return True
 
 
 def _one_way(pairs: set[tuple[str, str]]) -> tuple[tuple[str, str], ...]:

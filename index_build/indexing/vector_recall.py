@@ -9,15 +9,14 @@ from typing import Literal, NamedTuple
 
 import faiss
 import numpy as np
-import torch
 from jaxtyping import Float32, Int64
 
+from index_build.evaluation.retrieval import decoded
 from index_build.evaluation.subject import evenly_spaced
 from sparc_core.bundle.codes import Codes
 from sparc_core.bundle.manifest import VectorKind
 from sparc_core.evaluation.results import VectorRecall
-from sparc_core.model import Sparc, normalize
-from sparc_core.sparse import SparseCode
+from sparc_core.model import Sparc
 
 K = 10
 MOST_QUERIES = 1000
@@ -60,7 +59,9 @@ def search_queries(
     queries: dict[Direction, Float32[np.ndarray, "q d"]] = {}
     for source, codes in local.items():
         for target in features:
-            queries[Direction(source, target, "reconstructions")] = _decoded(model, target, codes, rows)
+            queries[Direction(source, target, "reconstructions")] = decoded(
+                model, target, Codes(codes.latents[rows], codes.activations[rows])
+            )
     both_ways = [pair for query, target in shared_spaces for pair in ((query, target), (target, query))]
     for source, target in [*((stream, stream) for stream in features), *both_ways]:
         queries[Direction(source, target, "features")] = np.asarray(features[source][rows])
@@ -100,10 +101,3 @@ def recall_at_10(
     scores = np.einsum("qd,qkd->qk", queries, features[found])
     good = (scores >= exact[:, -1:] - _EQUAL) & (found >= 0)
     return float(good.mean())
-
-
-def _decoded(model: Sparc, target: str, codes: Codes, rows: Int64[np.ndarray, " q"]) -> Float32[np.ndarray, "q d"]:
-    latents, activations = codes.latents[rows].astype(np.int64), codes.activations[rows].astype(np.float32)
-    code = SparseCode(torch.from_numpy(latents), torch.from_numpy(activations))
-    with torch.inference_mode():
-        return normalize(model.decode(target, code)).numpy()

@@ -88,7 +88,7 @@ def write_cases(cases: Sequence[Case], path: Path) -> None:
     for number, case in enumerate(cases):
         arrays |= {f"picture{number}": np.asarray(case.picture), f"mask{number}": case.mask}
     with path.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+        np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
 def read_cases(path: Path) -> list[Case]:

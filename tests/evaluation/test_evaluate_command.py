@@ -89,6 +89,18 @@ def test_what_does_not_fit_is_one_sentence(copied: Path, arguments: tuple[str, .
     assert Bundle.open(copied).manifest == before
 
 
+def test_another_corpus_is_refused(copied: Path, tmp_path: Path) -> None:
+    before = Bundle.open(copied).manifest
+    streams = '[streams.dino]\nbackbone = "storybook:dino"\n'
+    for n_train, seed in ((160, 1), (150, 0)):  # other pictures of the same names; not all of the pictures
+        config = tmp_path / f"{n_train}.toml"
+        config.write_text(f'[corpus]\nkind = "storybook"\nn_train = {n_train}\nn_test = 40\nseed = {seed}\n{streams}')
+        done = run("evaluate", copied, "--config", config, *QUICK)
+        assert done.returncode == 2
+        assert 'are not those of the corpus "storybook": give the sparc.toml' in done.stderr.replace("\n", " ")
+    assert Bundle.open(copied).manifest == before
+
+
 def test_a_link_stays_a_link_and_here_is_a_place(copied: Path) -> None:
     link = copied.with_name("current")
     link.symlink_to(copied, target_is_directory=True)
