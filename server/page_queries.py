@@ -49,10 +49,15 @@ def asked(request: Request, model: type[W], usual: dict[str, str] | None = None,
         raise RequestValidationError([{**one, "loc": ("query", *one["loc"])} for one in error.errors()]) from None
 
 
+def said(wanted: Wire) -> dict[str, Any]:
+    """What a query says that is not as usual, by name."""
+    return wanted.model_dump(mode="json", exclude_defaults=True)
+
+
 def more_url(path: str, wanted: Wire, cursor: str | None) -> str:
     """This view's next page, for browsers without scripts."""
-    said = wanted.model_dump(mode="json", exclude_defaults=True, exclude={"limit", "cursor"})
-    return f"{path}?{urlencode({**said, 'cursor': cursor or ''}, doseq=True)}"
+    view = {name: value for name, value in said(wanted).items() if name not in ("limit", "cursor")}
+    return f"{path}?{urlencode({**view, 'cursor': cursor or ''}, doseq=True)}"
 
 
 def terms_of(request: Request) -> list[Named]:

@@ -1,10 +1,12 @@
 """Pages from templates: numbers for people, what every template needs, errors as pages."""
 
 import math
+from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlencode
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
@@ -49,13 +51,41 @@ templates.env.filters.update(percent=percent, decimal=decimal, log_share=log_sha
 templates.env.globals.update(max_caption_characters=MAX_CAPTION_CHARACTERS)
 
 
+class ApiCall(NamedTuple):
+    """A GET of the API that answers the same as a page, or a part of it."""
+
+    key: str  # scripts that ask for something newer name the call that it replaces
+    title: str
+    path: str
+
+    @property
+    def as_json(self) -> dict[str, str]:
+        """For `static/js/parts/data.js`."""
+        return {**self._asdict(), "method": "GET"}
+
+
+def api_call(key: str, title: str, path: str, **said: object) -> ApiCall:
+    """A call; parameters that are none or empty are left out, lists are repeated."""
+    given = {name: value for name, value in said.items() if value not in (None, "", (), [])}
+    query = urlencode(given, doseq=True)
+    return ApiCall(key, title, f"/api/v1{path}" + (f"?{query}" if query else ""))
+
+
 def lent(request: Request) -> "Explorer":
     """The explorer that answers this request."""
     explorer: "Explorer" = request.state.explorer
     return explorer
 
 
-def page_of(request: Request, template: str, section: str, *, status_code: int = 200, **own: object) -> HTMLResponse:
+def page_of(
+    request: Request,
+    template: str,
+    section: str,
+    *,
+    status_code: int = 200,
+    calls: Sequence[ApiCall] = (),
+    **own: object,
+) -> HTMLResponse:
     """A page.
 
     Args:
@@ -63,9 +93,10 @@ def page_of(request: Request, template: str, section: str, *, status_code: int =
         template: Its file; it names its variables at its top.
         section: Of the navigation, or "".
         status_code: Of the answer.
-        own: The template's variables; `info` and `section` come with every page.
+        calls: Of the API, that answer the same.
+        own: The template's variables; `info`, `section` and `calls` come with every page.
     """
-    context = {"info": lent(request).info(), "section": section, **own}
+    context = {"info": lent(request).info(), "section": section, "calls": calls, **own}
     return templates.TemplateResponse(request, template, context, status_code=status_code)
 
 

@@ -6,13 +6,14 @@ variables at its top. `page_queries` reads their addresses, `page_rendering` ren
 
 from enum import StrEnum
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
 from server.evaluation_page import evaluation_view
-from server.page_queries import Named, asked, caption_of, more_url, terms_of
-from server.page_rendering import lent, page_of
+from server.page_queries import Named, asked, caption_of, more_url, said, terms_of
+from server.page_rendering import api_call, lent, page_of
 from server.schemas import (
     MAX_CAPTION_CHARACTERS,
     Interval,
@@ -54,6 +55,7 @@ def gallery(request: Request) -> HTMLResponse:
         sorts=list(LatentSort),
         n_matching=sum(page.counts.values()),
         more_url=more_url("/", wanted, page.next_cursor),
+        calls=[api_call("latents", "Latents", "/latents", **said(wanted))],
     )
 
 
@@ -101,6 +103,7 @@ def mismatches(request: Request) -> HTMLResponse:
         page=page,
         problem=problem,
         more_url=more_url("/mismatches", wanted, page.next_cursor if page else None),
+        calls=[api_call("latents", "Mismatches", "/latents/mismatches", **said(wanted))],
     )
 
 
@@ -114,14 +117,10 @@ def latent(
     """One latent: items of one interval in every stream, side by side."""
     explorer = lent(request)
     found = explorer.latents.latent(latent_id)
-    limits = {"image": N_IMAGE_ITEMS, "text": N_TEXT_ITEMS}
-    items = {
-        stream.name: explorer.latent_items.items(
-            latent_id,
-            LatentItemsQuery(stream=stream.name, interval=interval, seed=seed, limit=limits[stream.modality]),
-        )
-        for stream in explorer.info().streams
-    }
+    limits, streams = {"image": N_IMAGE_ITEMS, "text": N_TEXT_ITEMS}, explorer.info().streams
+    titles = [stream.title for stream in streams]
+    queries = [LatentItemsQuery(stream=s.name, interval=interval, seed=seed, limit=limits[s.modality]) for s in streams]
+    items = {query.stream: explorer.latent_items.items(latent_id, query) for query in queries}
     last_edge = max((histogram.edges[-1] for histogram in found.histograms), default=0.0)
     return page_of(
         request,
@@ -134,6 +133,13 @@ def latent(
         interval=interval,
         seed=seed,
         last_edge=last_edge or 1.0,
+        calls=[
+            api_call("latent", "The latent", f"/latents/{latent_id}"),
+            *(
+                api_call(f"items-{query.stream}", f"Items in {title}", f"/latents/{latent_id}/items", **said(query))
+                for query, title in zip(queries, titles, strict=True)
+            ),
+        ],
     )
 
 
@@ -156,7 +162,8 @@ def retrieve(request: Request) -> HTMLResponse:
 @router.get("/evaluation")
 def evaluation(request: Request) -> HTMLResponse:
     """What was measured of the bundle: sections of tables, and what their plots draw."""
-    return page_of(request, "evaluation.html", "evaluation", view=evaluation_view(lent(request)))
+    calls = [api_call("evaluation", "Everything that was measured", "/evaluation")]
+    return page_of(request, "evaluation.html", "evaluation", view=evaluation_view(lent(request)), calls=calls)
 
 
 @router.get("/items/{item_id:path}")
@@ -166,4 +173,5 @@ def item(request: Request, item_id: str) -> HTMLResponse:
     strongest = {
         stream: max((entry.activation for entry in code), default=0.0) or 1.0 for stream, code in found.codes.items()
     }
-    return page_of(request, "item.html", "", item=found, strongest=strongest)
+    calls = [api_call("item", "The item and its codes", f"/items/{quote(item_id)}")]
+    return page_of(request, "item.html", "", item=found, strongest=strongest, calls=calls)

@@ -1,7 +1,8 @@
 // The only module that talks to the server. Every function rejects with an ApiError, or an AbortError when its signal is used.
 import { addressOf } from "./address.js";
 
-const ROOT = "/api/v1";
+/** Where the API begins. */
+export const ROOT = "/api/v1";
 
 /** An error answer, or an answer that did not come. `code` is the server's, or "unreachable" or "cut_short". */
 export class ApiError extends Error {
@@ -31,6 +32,31 @@ export function mismatches(parameters, signal) {
   return getJson("/latents/mismatches", parameters, signal);
 }
 
+/** The latents that have a place on the map, as parallel lists (schemas.LatentMap). @param {[string, unknown][]} parameters of schemas.LatentFilter, and `stream` */
+export function latentMap(parameters, signal) {
+  return getJson("/latents/map", parameters, signal);
+}
+
+/** How often two streams use each latent, as parallel lists (schemas.LatentPairs). @param {[string, unknown][]} parameters `first`, `second` */
+export function latentPairs(parameters, signal) {
+  return getJson("/latents/pairs", parameters, signal);
+}
+
+/** One latent in full (schemas.Latent). @param {[string, unknown][]} [parameters] `bundle` */
+export function latent(id, parameters, signal) {
+  return getJson(`/latents/${id}`, parameters, signal);
+}
+
+/** Latents that are active on the same items (schemas.CoactiveLatents). @param {[string, unknown][]} parameters `stream`, `limit` */
+export function coactiveLatents(id, parameters, signal) {
+  return getJson(`/latents/${id}/coactive`, parameters, signal);
+}
+
+/** What a text or picture does to one latent (schemas.LatentTest). @param {object} request schemas.LatentTestRequest */
+export function testLatent(id, request, signal) {
+  return postJson(`/latents/${id}/activation`, request, signal);
+}
+
 /** Items of a latent (schemas.LatentItems). @param {[string, unknown][]} parameters of schemas.LatentItemsQuery */
 export function latentItems(id, parameters, signal) {
   return getJson(`/latents/${id}/items`, parameters, signal);
@@ -39,6 +65,11 @@ export function latentItems(id, parameters, signal) {
 /** A page of the corpus (schemas.ItemPage). @param {[string, unknown][]} parameters of schemas.ItemQuery */
 export function items(parameters, signal) {
   return getJson("/items", parameters, signal);
+}
+
+/** One item with its codes (schemas.Item). */
+export function item(id, signal) {
+  return getJson(`/items/${encodeURIComponent(id)}`, [], signal);
 }
 
 /** The corpus's labels (schemas.Label[]). */
@@ -74,6 +105,15 @@ export async function* heatmaps(request, signal) {
   if (!done) throw cutShort();
 }
 
+/**
+ * The answer to any call of the API, as it came.
+ * @param {import("./parts/data.js").Call} call
+ * @returns {Promise<Blob>}
+ */
+export async function raw({ method, path, body }) {
+  return (await ask(path.slice(ROOT.length), method === "POST" ? jsonPost(body) : {})).blob();
+}
+
 async function* lines(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
@@ -93,7 +133,7 @@ function cutShort() {
   return new ApiError("cut_short", "The answer stopped before it was complete.");
 }
 
-async function getJson(path, parameters, signal) {
+async function getJson(path, parameters = [], signal = undefined) {
   return (await ask(addressOf(path, parameters), { signal })).json();
 }
 

@@ -1,7 +1,9 @@
 // On every page: keys, the theme button, the help dialog, links to copy, and latents that light up together.
+import "./parts/data.js";
+import { watchStars } from "./parts/star.js";
 import { announce } from "./status.js";
 
-const PLACES = { l: "/", c: "/caption", r: "/retrieve", e: "/evaluation" };
+const PLACES = { l: "/", c: "/caption", r: "/retrieve", m: "/compare", e: "/evaluation", s: "/collection" };
 const CHORD_MS = 1200;
 const keys = document.querySelector("#keys");
 let chordStarted = -Infinity;
@@ -9,6 +11,7 @@ let chordStarted = -Infinity;
 document.querySelector("#open-keys").addEventListener("click", () => keys.showModal());
 document.querySelector("#theme").addEventListener("click", changeTheme);
 showThemeName(document.documentElement.dataset.theme);
+watchStars();
 document.addEventListener("keydown", onKey);
 document.addEventListener("click", onClick);
 for (const name of ["pointerover", "focusin"]) document.addEventListener(name, (event) => lightUp(event.target));

@@ -1,6 +1,7 @@
 // A picture with its heatmaps as a PNG file.
 import { info, streamIndex, streamTitle } from "../bundle.js";
 import { count, decimal, percent, significant } from "../format.js";
+import { fileName, saveCanvas } from "./files.js";
 import { drawSheet } from "./sheet.js";
 import { VERDICTS } from "./trust.js";
 
@@ -39,23 +40,8 @@ export async function savePicture(picture, { view, alone, how, address, display,
   const layers = [...new Set(picture.heatmaps.map((heatmap) => heatmap.layers))].map((n) => count(n, "block")).join(" or ");
   const foot = [picture.item_id, picture.caption, how, layers, `bundle ${info.bundle_id}`, "SPARC Explorer"];
   const sheet = { title: `“${view.q}”`, notes: notes.filter(Boolean), address, opacity: display.opacity, panes, foot: foot.filter(Boolean).join(" · ") };
-  save(await drawSheet(sheet), fileName(view.q, alone && `only ${alone}`, picture.item_id));
+  await saveCanvas(await drawSheet(sheet), fileName("png", view.q, alone && `only ${alone}`, picture.item_id));
 }
 
 /** The size to ask a picture in: the largest that the server gives. */
 export const PICTURE_PIXELS = 1024;
-
-/** "a-red-balloon_s000123.png": letters and digits of any script, so that every file system takes it. */
-function fileName(...parts) {
-  const slug = (text) => text.normalize("NFC").toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-").slice(0, 60).replace(/^-|-$/g, "");
-  return `${parts.filter(Boolean).map(slug).filter(Boolean).join("_")}.png`;
-}
-
-async function save(canvas, name) {
-  const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000); // some browsers read it after the click
-}
