@@ -4,6 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
 BUNDLE ?= bundles/storybook
+# What the accessibility tests need; without npm they are skipped.
+NODE_MODULES := $(if $(shell command -v npm),node_modules/.installed)
 
 .PHONY: setup demo build serve fmt check test bench docs clean
 
@@ -16,15 +18,15 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	touch $@
 
-demo: setup ## build the storybook bundle (again only where something changed) and serve it
+demo: setup ## build the storybook bundle and its twin (again only where something changed) and serve them
 	$(BIN)/sparc-build demo --out $(BUNDLE)
-	$(BIN)/sparc-serve --bundle $(BUNDLE) --port $(PORT)
+	$(BIN)/sparc-serve --bundle $(BUNDLE) --beside $(BUNDLE)-local --port $(PORT)
 
 build: setup
 	$(BIN)/sparc-build demo --out $(BUNDLE)
 
-serve: setup
-	$(BIN)/sparc-serve --bundle $(BUNDLE) --port $(PORT)
+serve: setup ## with the twin beside it, where there is one
+	$(BIN)/sparc-serve --bundle $(BUNDLE) $(addprefix --beside ,$(wildcard $(BUNDLE)-local)) --port $(PORT)
 
 fmt: setup
 	$(BIN)/ruff check --fix --quiet .
@@ -36,7 +38,11 @@ check: setup ## exactly what CI checks
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_imports.py
 
-test: setup
+node_modules/.installed: package.json package-lock.json
+	npm ci --ignore-scripts --no-audit --no-fund
+	touch $@
+
+test: setup $(NODE_MODULES)
 	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not ray"
 	$(BIN)/python -m pytest -m ray # alone: a Ray cluster on a busy machine takes minutes to start
 
@@ -59,4 +65,4 @@ docs: build ## the screenshots of the README
 	$(BIN)/python -m docs.screenshots --bundle $(BUNDLE)
 
 clean:
-	rm -rf $(VENV) bundles work .pytest_cache .ruff_cache .mypy_cache .hypothesis artefacts
+	rm -rf $(VENV) bundles work .pytest_cache .ruff_cache .mypy_cache .hypothesis artefacts node_modules

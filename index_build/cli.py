@@ -12,11 +12,12 @@ from rich.console import Console
 from rich.table import Table
 
 from index_build.commands.compare import compare
+from index_build.commands.demo import demo
 from index_build.commands.doctor import doctor
 from index_build.commands.errors import one_line_errors
 from index_build.commands.evaluate import evaluate
 from index_build.commands.import_run import import_
-from index_build.commands.run import init, print_result
+from index_build.commands.run import init
 from index_build.commands.run import run as run_config
 from index_build.commands.train import train
 from sparc_core.bundle import Bundle, Manifest
@@ -34,37 +35,10 @@ app.command("import")(import_)
 app.command()(train)
 app.command()(evaluate)
 app.command()(compare)
+app.command()(demo)
 _console = Console()
 _RERUN = "run the same command again to go on from here"
 _BundlePath = Annotated[Path, typer.Argument(help="The bundle's folder.", metavar="PATH")]
-
-
-@app.command()
-def demo(
-    out: Annotated[Path, typer.Option(help="Where the bundle goes.")] = Path("bundles/storybook"),
-    work: Annotated[Path, typer.Option(help="Steps are cached here; run again to go on.")] = Path("work/storybook"),
-    train_items: Annotated[int, typer.Option(help="Scenes to train SPARC on.")] = 6000,
-    test_items: Annotated[int, typer.Option(help="Scenes held out.")] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="Fixes scenes, captions and training.")] = 0,
-) -> None:
-    """Build the storybook bundle: draw, extract features, train SPARC, index, publish."""
-    with one_line_errors(_RERUN):
-        from index_build.corpora.storybook import StorybookCorpus
-
-        corpus = StorybookCorpus(train_items, test_items, seed)
-        from index_build.commands.display import RichDisplay, times_table
-        from index_build.engine import LocalEngine
-        from index_build.evaluation.options import EvaluationOptions
-        from index_build.pipeline import build_bundle
-        from index_build.recipe import Recipe
-        from index_build.training.options import TrainingOptions
-        from index_build.workers import n_cores
-
-        recipe = Recipe(TrainingOptions.storybook(seed=seed), evaluation=EvaluationOptions())
-        with LocalEngine.opened(n_cores()) as engine, RichDisplay(_console) as display:
-            report = build_bundle(corpus, recipe, work, out, display, engine=engine)
-        _console.print(times_table(report))
-        print_result(report, out)
 
 
 @app.command()

@@ -11,11 +11,24 @@ from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from server.errors import install_error_handlers
-from server.explorer import Explorer
+from server.explorer import Explorer, open_explorer
 from server.metrics import Metrics
 from server.middleware import Access, AnswerHeaders, BodyLimit, Observing, Served, access_rules
 from server.resources import Resources
-from server.routes import bundle, evaluation, health, heatmaps, items, latents, metrics, pages, retrieval
+from server.routes import (
+    bundle,
+    compare_page,
+    comparison,
+    evaluation,
+    health,
+    heatmaps,
+    items,
+    latents,
+    metrics,
+    pages,
+    retrieval,
+    search,
+)
 from server.serving import Serving, reload_on_signal
 from server.settings import Settings
 from sparc_core import __version__
@@ -47,7 +60,7 @@ def create_app(settings: Settings, first: tuple[Resources, Explorer] | None = No
         resources.device_worker.report = resources.search_worker.report = app.state.metrics.observe_batch
         await explorer.warm_up()
         app.state.uploads = resources.uploads
-        app.state.serving = serving = Serving(explorer, lambda: Explorer(resources))
+        app.state.serving = serving = Serving(explorer, lambda: open_explorer(resources))
         app.state.watched = [resources, serving]
         with reload_on_signal(serving):
             yield
@@ -68,7 +81,20 @@ def create_app(settings: Settings, first: tuple[Resources, Explorer] | None = No
     app.add_middleware(BodyLimit, max_bytes=settings.max_upload_bytes)
     app.add_middleware(Access, rules=access_rules(settings))
     install_error_handlers(app)
-    for routes in (bundle, evaluation, latents, items, retrieval, heatmaps, health, metrics, pages):
+    for routes in (
+        bundle,
+        evaluation,
+        comparison,
+        compare_page,
+        latents,
+        items,
+        retrieval,
+        heatmaps,
+        health,
+        metrics,
+        search,
+        pages,
+    ):
         app.include_router(routes.router)
     app.mount("/static/vendor", StaticFiles(directory=_PLOTLY), name="vendor")
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
@@ -76,6 +102,6 @@ def create_app(settings: Settings, first: tuple[Resources, Explorer] | None = No
 
 
 def open_all(settings: Settings) -> tuple[Resources, Explorer]:
-    """Start the workers and open the bundle of the settings; errors as `Explorer`."""
+    """Start the workers and open the bundles of the settings; errors as `open_explorer`."""
     resources = Resources(settings)
-    return resources, Explorer(resources)
+    return resources, open_explorer(resources)

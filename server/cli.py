@@ -22,6 +22,9 @@ log = logging.getLogger("server.cli")  # this module may be called __main__
 
 def main(
     bundle: Annotated[Path | None, typer.Option(help="Folder of the bundle.")] = None,
+    beside: Annotated[
+        list[Path] | None, typer.Option(help="Another bundle to serve beside it; may be given several times.")
+    ] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
@@ -34,6 +37,8 @@ def main(
     from server.settings import Settings
 
     given: dict[str, Any] = {"bundle": bundle, "host": host, "port": port, "device": device}
+    if beside:  # without the flag it may be an empty list, which would win over the environment
+        given["beside"] = tuple(beside)
     try:
         if new_key is not None:
             make_key(new_key, admin)
@@ -63,7 +68,7 @@ def serve(settings: "Settings") -> None:
     resources, explorer = open_all(settings)
     server = uvicorn.Server(_uvicorn_config(create_app(settings, (resources, explorer)), settings))
     port = listening.getsockname()[1]
-    _announce(f"serving bundle {explorer.info().bundle_id} at http://{settings.host}:{port}", settings)
+    _announce(f"serving bundle {' beside '.join(explorer.served)} at http://{settings.host}:{port}", settings)
     server.run(sockets=[listening])
 
 

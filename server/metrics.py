@@ -54,7 +54,7 @@ WATCHED: dict[str, WatchedMetric] = {
     "sparc_cache_misses_total": WatchedMetric(CounterMetricFamily, "Look-ups that it could not", ("cache",)),
     "sparc_cache_bytes": WatchedMetric(GaugeMetricFamily, "Bytes that a cache holds", ("cache",)),
     "sparc_device_memory_bytes": WatchedMetric(GaugeMetricFamily, "GPU memory in use", ("device",)),
-    "sparc_bundle_info": WatchedMetric(GaugeMetricFamily, "1, for the bundle being served", ("bundle_id", "corpus")),
+    "sparc_bundle_info": WatchedMetric(GaugeMetricFamily, "1, for each bundle being served", ("bundle_id", "corpus")),
 }
 
 

@@ -56,7 +56,7 @@ def said(wanted: Wire) -> dict[str, Any]:
 
 def more_url(path: str, wanted: Wire, cursor: str | None) -> str:
     """This view's next page, for browsers without scripts."""
-    view = {name: value for name, value in said(wanted).items() if name not in ("limit", "cursor")}
+    view = {name: value for name, value in said(wanted).items() if name not in ("limit", "cursor", "start")}
     return f"{path}?{urlencode({**view, 'cursor': cursor or ''}, doseq=True)}"
 
 

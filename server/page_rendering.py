@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse
 from fastapi.templating import Jinja2Templates
 
 from server.schemas import MAX_CAPTION_CHARACTERS, ErrorDetail
+from server.tour import stop_at
 
 if TYPE_CHECKING:
     from server.explorer import Explorer  # which imports much that an error page does not need
@@ -94,9 +95,20 @@ def page_of(
         section: Of the navigation, or "".
         status_code: Of the answer.
         calls: Of the API, that answer the same.
-        own: The template's variables; `info`, `section` and `calls` come with every page.
+        own: The template's variables; `info`, `section`, `calls`, `search_examples` and `tour` come with every page.
     """
-    context = {"info": lent(request).info(), "section": section, "calls": calls, **own}
+    explorer = lent(request)
+    # Where the bundle is damaged, the page that says so must not read it again.
+    texts = explorer.items.example_texts() if status_code < 500 else []
+    tour = stop_at(explorer, request.url) if status_code < 400 else None
+    context = {
+        "info": explorer.info(),
+        "section": section,
+        "calls": calls,
+        "search_examples": texts,
+        "tour": tour,
+        **own,
+    }
     return templates.TemplateResponse(request, template, context, status_code=status_code)
 
 

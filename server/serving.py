@@ -1,4 +1,4 @@
-"""The bundle that is served now, and its replacement by a new one without a pause."""
+"""The bundle that is served now, with those beside it, and their replacement by new ones without a pause."""
 
 import asyncio
 import logging
@@ -53,13 +53,13 @@ class Serving:
             _close_if_unused(lease)
 
     async def reload(self, verify: bool = False) -> Reloaded:
-        """Open what lies at the bundle's place now, warm it, and serve it to all requests from then on.
+        """Open what lies at the bundles' places now, warm it, and serve it to all requests from then on.
 
         Args:
-            verify: Also hash every file of the bundle, which takes its time and disturbs nobody.
+            verify: Also hash every file of the bundles, which takes its time and disturbs nobody.
 
         Raises:
-            BundleRefusedError: It cannot be opened or answers nothing; the old one stays.
+            BundleRefusedError: One of them cannot be opened or answers nothing; all of the old ones stay.
         """
         async with self._reloading:
             old = self._lease
@@ -72,16 +72,16 @@ class Serving:
                 raise BundleRefusedError(
                     "the new bundle cannot be served, the log says why; the old one stays"
                 ) from None
-            served, new = (one.bundle.manifest.bundle_id for one in (old.explorer, explorer))
+            served, new = list(old.explorer.served), list(explorer.served)
             if new == served:
                 explorer.close()
-                log.warning("bundle %s is served already: nothing changed", new)
+                log.warning("bundle %s is served already: nothing changed", " beside ".join(new))
             else:
                 self._lease, old.is_retired = _Lease(explorer), True
                 _close_if_unused(old)
                 # No warning, but whoever sent the signal waits for it, whatever is logged.
-                log.warning("bundle %s replaces %s", new, served)
-            return Reloaded(bundle_id=new, previous_id=served, changed=new != served)
+                log.warning("bundle %s replaces %s", " beside ".join(new), " beside ".join(served))
+            return Reloaded(bundle_id=new[0], previous_id=served[0], changed=new != served)
 
     def readings(self) -> list[Reading]:
         """For the metrics."""
@@ -90,7 +90,8 @@ class Serving:
     def _open_checked(self, verify: bool) -> Explorer:
         explorer = self._open()
         if verify:
-            type(explorer.bundle).open(explorer.bundle.path, verify=True)
+            for one in explorer.served.values():
+                type(one.bundle).open(one.bundle.path, verify=True)
         return explorer
 
 

@@ -1,9 +1,10 @@
 """Settings of the service: environment variables `SPARC_...`, a `.env` file, or flags of `sparc-serve`."""
 
 from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from server.logs import LogFormat, LogLevel
 
@@ -14,6 +15,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="SPARC_", env_file=".env", extra="ignore")
 
     bundle: Path = Path("bundles/storybook")
+    beside: Annotated[tuple[Path, ...], NoDecode] = ()  # more bundles; in the environment separated by commas
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     device: str = "auto"  # "auto", "cpu", "cuda" or "cuda:N"
@@ -33,3 +35,8 @@ class Settings(BaseSettings):
     trusted_proxies: str = ""  # addresses whose X-Forwarded-For is believed, separated by commas
     log_format: LogFormat = "text"
     log_level: LogLevel = "warning"
+
+    @field_validator("beside", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

@@ -77,9 +77,16 @@ def build(opened: "OpenConfig", dry_run: bool = False) -> None:
     print_result(report, opened.out)
 
 
-def print_result(report: "BuildReport", out: Path) -> None:
-    """Say what was built, what was left out, and what to do with it."""
+def print_result(report: "BuildReport", out: Path, beside: Path | None = None) -> None:
+    """Say what was built, what was left out, and what to do with it.
+
+    Args:
+        report: Of the build.
+        out: Where the bundle is.
+        beside: The bundle that it is to be served beside; None serves it alone.
+    """
     manifest, shown = report.manifest, as_seen_from_here(out)
+    serve = f"--bundle {shown}" if beside is None else f"--bundle {as_seen_from_here(beside)} --beside {shown}"
     if manifest.corpus.n_rejected:
         _console.print(
             f"left out {manifest.corpus.n_rejected:,} of {manifest.corpus.n_items + manifest.corpus.n_rejected:,}: "
@@ -87,7 +94,7 @@ def print_result(report: "BuildReport", out: Path) -> None:
             highlight=False, markup=False, soft_wrap=True,
         )  # fmt: skip
     _console.print(
-        f"bundle {manifest.bundle_id} at {shown}, {manifest.corpus.n_items:,} items: sparc-serve --bundle {shown}",
+        f"bundle {manifest.bundle_id} at {shown}, {manifest.corpus.n_items:,} items: sparc-serve {serve}",
         highlight=False, markup=False, soft_wrap=True,
     )  # fmt: skip
 

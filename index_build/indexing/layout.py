@@ -7,10 +7,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, Int32
+from threadpoolctl import threadpool_limits
 
 from sparc_core.bundle.tables import N_NEAREST
 
 _ROWS_AT_A_TIME = 2048
+# Of the map: so many alive latents at least, and at most; axes of their rows; how many neighbours each is placed by.
+_FEWEST_PLACED, _MOST_PLACED, _N_AXES, _PERPLEXITY, _LATENTS_PER_NEIGHBOUR = 10, 20_000, 50, 30, 10
 _DEAD = 4.0  # subtracted from a dead latent's cosine: behind every alive one, in the same order
 
 
@@ -43,6 +46,31 @@ def nearest_latents(
     return found
 
 
+def places(
+    dictionaries: Sequence[Float[np.ndarray, "l d"]], alive: Bool[np.ndarray, "l"]
+) -> tuple[Float32[np.ndarray, "l"], Float32[np.ndarray, "l"]]:
+    """Map coordinates in [-1, 1] on which the latents most alike lie together: t-SNE of the dictionary rows.
+
+    Likeness is the cosine averaged over streams. Dead latents have NaN. Fewer than 10 alive latents, or more than
+    20,000, lie on the `plane`, from which t-SNE starts otherwise.
+
+    The same dictionaries have the same map on one machine: one thread does all of it, since sums of several depend on
+    which of them is done first. 8,192 latents of 2,560 numbers take about a minute on one core.
+
+    Source: van der Maaten and Hinton 2008; Barnes-Hut approximation, van der Maaten 2014.
+    """
+    joint = _Joint(dictionaries)
+    if not _FEWEST_PLACED <= alive.sum() <= _MOST_PLACED or joint.width < 2:
+        return plane(dictionaries, alive)
+    with threadpool_limits(1):
+        rows = _principal(joint, alive, _N_AXES)
+        points = _neighbourhoods(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12), rows[:, :2])
+    low, high = points.min(0), points.max(0)
+    xy = np.full((len(alive), 2), np.nan, np.float32)
+    xy[alive] = (points - (low + high) / 2) / max(float((high - low).max()) / 2, 1e-12)
+    return xy[:, 0], xy[:, 1]
+
+
 def plane(
     dictionaries: Sequence[Float[np.ndarray, "l d"]], alive: Bool[np.ndarray, "l"]
 ) -> tuple[Float32[np.ndarray, "l"], Float32[np.ndarray, "l"]]:
@@ -53,20 +81,40 @@ def plane(
     joint = _Joint(dictionaries)
     xy = np.full((len(joint), 2), np.nan, np.float32)
     if alive.sum() >= 3 and joint.width >= 2:
-        mean = np.sum([block.sum(0) for block in joint.blocks(alive)], axis=0) / alive.sum()
-        products = np.zeros((joint.width, joint.width))
-        for block in joint.blocks(alive):
-            centred = block - mean
-            products += centred.T @ centred
-        _, axes = np.linalg.eigh(products)
-        axes = axes[:, [-1, -2]]
-        # An eigenvector's sign is arbitrary; fix it, so that the map of a model is always the same.
-        axes = axes * np.sign(axes[np.abs(axes).argmax(0), [0, 1]])
-        points = np.concatenate([(block - mean) @ axes for block in joint.blocks(alive)])
+        points = _principal(joint, alive, 2)
         xy[alive] = points / max(float(np.abs(points).max()), 1e-12)
     elif alive.any():
         xy[alive] = 0
     return xy[:, 0], xy[:, 1]
+
+
+def _principal(joint: "_Joint", alive: Bool[np.ndarray, "l"], n_axes: int) -> Float[np.ndarray, "m axes"]:
+    """The alive rows on the axes along which they differ most, the first of them first; fewer where rows are short."""
+    mean = np.sum([block.sum(0) for block in joint.blocks(alive)], axis=0) / alive.sum()
+    products = np.zeros((joint.width, joint.width))
+    for block in joint.blocks(alive):
+        centred = block - mean
+        products += centred.T @ centred
+    _, axes = np.linalg.eigh(products)
+    axes = axes[:, ::-1][:, :n_axes]
+    # An eigenvector's sign is arbitrary; fix it, so that the map of a model is always the same.
+    axes = axes * np.sign(axes[np.abs(axes).argmax(0), np.arange(axes.shape[1])])
+    return np.concatenate([(block - mean) @ axes for block in joint.blocks(alive)])
+
+
+def _neighbourhoods(rows: Float[np.ndarray, "m axes"], start: Float[np.ndarray, "m 2"]) -> Float[np.ndarray, "m 2"]:
+    """t-SNE of rows, begun from points whose first coordinate it shrinks to a spread of 1e-4, as is usual."""
+    from sklearn.manifold import TSNE
+
+    spread = max(float(start[:, 0].std()), 1e-12)
+    tsne = TSNE(
+        perplexity=min(_PERPLEXITY, len(rows) / _LATENTS_PER_NEIGHBOUR),
+        init=(1e-4 / spread * start).astype(np.float32),
+        random_state=0,
+        n_jobs=1,
+    )
+    found: Float[np.ndarray, "m 2"] = tsne.fit_transform(rows.astype(np.float32))
+    return found
 
 
 class _Joint:

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, Int32, Int64
 from scipy import sparse
 
-from index_build.indexing.layout import nearest_latents, plane
+from index_build.indexing.layout import nearest_latents, places
 from index_build.indexing.naming import SHARED, name_latents, names_from_labels
 from sparc_core.bundle.postings import Postings
 from sparc_core.bundle.tables import LabelShare, LatentTable, stream_pairs
@@ -120,7 +120,7 @@ def latent_table(
     measured = {stream: np.array([len(items) >= needed for items in top]) for stream, top in tops.items()}
     names = name_latents(labels.names, facts, [tops[stream] for stream in text_streams or own], density.mean(0))
     n_alive = (density > 0).sum(0)
-    x, y = plane(list(dictionaries.values()), n_alive > 0)
+    x, y = places(list(dictionaries.values()), n_alive > 0)
     anywhere = np.any(list(measured.values()), axis=0)
     agreement = alignment(local, n_items)
     return LatentTable(

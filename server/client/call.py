@@ -56,8 +56,9 @@ class Call(Generic[T]):
         )
 
     def at(self, cursor: str) -> "Call[T]":
-        """The same question for another page."""
-        return replace(self, params={**self.params, "cursor": cursor})
+        """The same question for another page, wherever the first one began."""
+        asked = {name: value for name, value in self.params.items() if name != "start"}
+        return replace(self, params={**asked, "cursor": cursor})
 
     def accepting(self, media_type: str, read: Reader[S]) -> "Call[S]":
         """The same question, answered in another form."""
@@ -110,39 +111,44 @@ class Operation(Generic[T]):
     file: str | None = None
 
     def call(self, names: Mapping[str, int | str] | None = None, /, **arguments: object) -> Call[T]:
-        """A call with arguments, which its schema checks first.
+        """A call with arguments, which its schemas check first.
 
         Args:
             names: What stands for the names in the path.
-            **arguments: Fields of its query or body.
+            **arguments: Fields of its query and body.
 
         Raises:
             ApiError: An argument cannot be used.
         """
-        return self.sending(self._checked(arguments), names)
+        if self.body is None:
+            return self.sending(None, names, **arguments)
+        of_body = {name: value for name, value in arguments.items() if name in self.body.model_fields}
+        rest = {name: value for name, value in arguments.items() if name not in of_body}
+        return self.sending(_checked(self.body, of_body), names, **rest)
 
-    def sending(self, sent: Wire | None, names: Mapping[str, int | str] | None = None) -> Call[T]:
-        """A call with a query or body that was checked. What equals a default is left to the server."""
-        fields = sent.model_dump(mode="json", exclude_defaults=True) if sent is not None else {}
+    def sending(
+        self, body: Wire | None, names: Mapping[str, int | str] | None = None, /, **arguments: object
+    ) -> Call[T]:
+        """A call with a body that was checked, and fields of its query. What equals a default is left to the server."""
         path = PREFIX + self.path.format_map({name: _quoted(name, value) for name, value in (names or {}).items()})
-        if self.body is not None:
-            return Call(self.method, path, self.read, body=fields)
-        return Call(self.method, path, self.read, params=fields)
+        query = _checked(self.query, arguments)
+        fields, params = (one.model_dump(mode="json", exclude_defaults=True) if one else {} for one in (body, query))
+        return Call(self.method, path, self.read, params, None if body is None else fields)
 
     def sending_file(self, name: str, content: bytes) -> Call[T]:
         """A call that sends a file."""
         assert self.file is not None, f"{self.method} {self.path} takes no file"
         return replace(self.call(), files={self.file: (name, content)})
 
-    def _checked(self, arguments: dict[str, object]) -> Wire | None:
-        schema = self.query or self.body
-        if schema is None:
-            assert not arguments, f"{self.method} {self.path} takes no arguments"
-            return None
-        try:
-            return schema.model_validate(arguments)
-        except ValidationError as error:
-            raise invalid_arguments(error) from error
+
+def _checked(schema: type[Wire] | None, arguments: Mapping[str, object]) -> Wire | None:
+    if schema is None:
+        assert not arguments, f"there is nothing to take {', '.join(arguments)}"
+        return None
+    try:
+        return schema.model_validate(arguments)
+    except ValidationError as error:
+        raise invalid_arguments(error) from error
 
 
 def _quoted(name: str, value: int | str) -> str:

@@ -1,6 +1,6 @@
 """Which bundle answers a request, held for as long as that takes; and whether the client has the answer already."""
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -16,7 +16,8 @@ _REVALIDATE = "private, no-cache"
 class Served:
     """Lends the explorer to the request (`scope["state"]["explorer"]`), and tags what depends on the bundle alone.
 
-    Every GET below /api/v1 says the same until another bundle or version is served, so one tag serves all of them.
+    Every GET below /api/v1 says the same until another bundle or version is served, so one tag serves all of those that
+    ask for the same bundle.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -31,10 +32,10 @@ class Served:
             return
         with serving.lend() as explorer:
             scope.setdefault("state", {})["explorer"] = explorer
-            if not _is_tagged(scope):
+            tag = _tag(scope, list(explorer.served)) if _is_tagged(scope) else None
+            if tag is None:
                 await self._app(scope, receive, send)
                 return
-            tag = f'W/"{explorer.bundle.manifest.bundle_id}-{__version__}"'
             if tag in _known_tags(Headers(scope=scope)):
                 await Response(status_code=304, headers={"ETag": tag, "Cache-Control": _REVALIDATE})(
                     scope, receive, send
@@ -54,6 +55,12 @@ class Served:
 def _is_tagged(scope: Scope) -> bool:
     path = scope["path"]
     return scope["method"] == "GET" and path.startswith(_API) and not path.startswith(_OTHERS)
+
+
+def _tag(scope: Scope, served: list[str]) -> str | None:
+    """Of the bundle that the address names, else of the main one; None where what it names is not served."""
+    asked = QueryParams(scope["query_string"]).get("bundle", served[0])
+    return f'W/"{asked}-{__version__}"' if asked in served else None
 
 
 def _known_tags(headers: Headers) -> set[str]:

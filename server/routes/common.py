@@ -4,12 +4,11 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Annotated, Any, TypeVar
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 
 from server.explorer import Explorer
 from server.refusals import ClientGoneError
-from server.schemas import ErrorBody
-from sparc_core.errors import InputError
+from server.schemas import ErrorBody, OfBundle
 
 T = TypeVar("T")
 Responses = dict[int | str, dict[str, Any]]
@@ -25,7 +24,7 @@ def documented(description: str) -> dict[str, Any]:
 ERRORS: Responses = {
     401: documented("The service needs an API key"),
     403: documented("Only administrators may do this, or the request comes from another site's page"),
-    404: documented("No such latent, item, stream, label or upload"),
+    404: documented("No such latent, item, stream, label, upload or bundle"),
     422: documented("A value cannot be used; the message says which and why"),
     429: documented("Too many requests of this client; see Retry-After"),
 }
@@ -35,19 +34,21 @@ WEBP: Responses = {200: {"content": {"image/webp": {"schema": {"type": "string",
 
 
 def lent_explorer(request: Request) -> Explorer:
-    """The explorer that answers this request."""
+    """The explorer of the bundle that the request's address names, else of the main one.
+
+    Raises:
+        NotFoundError: That bundle is not served.
+    """
     explorer: Explorer = request.state.explorer
-    return explorer
+    return explorer.at(request.query_params.get("bundle"))
 
 
-def no_parameters(request: Request) -> None:
-    """InputError where a request without parameters has some: a misspelt one must not be dropped silently."""
-    for name in request.query_params:
-        raise InputError(f'there is no parameter "{name[:40]}" here: leave it out')
+def no_other_parameters(_: Annotated[OfBundle, Query()]) -> None:
+    """Of routes whose query only names a bundle; others have schemas of their own. Misspelt ones are refused."""
 
 
 Lent = Annotated[Explorer, Depends(lent_explorer)]
-PLAIN = [Depends(no_parameters)]
+PLAIN = [Depends(no_other_parameters)]
 
 
 async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:

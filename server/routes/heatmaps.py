@@ -13,7 +13,7 @@ from server.errors import error_body
 from server.explorer import Explorer
 from server.heatmap_files import overlay_png, raw_values
 from server.request_context import current
-from server.routes.common import BUSY, ERRORS, PREFIX, Lent, unless_gone
+from server.routes.common import BUSY, ERRORS, PLAIN, PREFIX, Lent, unless_gone
 from server.schemas import Heatmap, HeatmapRequest, HeatmapsDone, PictureHeatmaps, Wire
 from server.services.heatmaps import Chunk, Plan, shared_scale, total_milliseconds
 from sparc_core.errors import InputError, SparcError
@@ -27,6 +27,7 @@ router = APIRouter(prefix=PREFIX, tags=["heatmaps"], responses=ERRORS)
 
 @router.post(
     "/heatmaps",
+    dependencies=PLAIN,
     response_class=StreamingResponse,
     responses={
         200: {

@@ -9,7 +9,6 @@ from fastapi.responses import Response
 from server.routes.common import BUSY, ERRORS, PLAIN, PREFIX, TOO_LARGE, WEBP, Lent, unless_gone
 from server.schemas import EncodeRequest, Encoding, ImageQuery, Item, ItemPage, ItemQuery, Upload
 from server.services.items import as_webp
-from sparc_core.errors import NotFoundError
 
 _FOR_EVER = "private, max-age=31536000, immutable"
 
@@ -28,9 +27,6 @@ def items(explorer: Lent, query: Annotated[ItemQuery, Query()]) -> ItemPage:
 @router.get("/items/{item_id:path}/image", response_class=Response, responses=WEBP)
 def item_image(explorer: Lent, item_id: ItemId, query: Annotated[ImageQuery, Query()]) -> Response:
     """An item's picture as WebP, at most `size` pixels wide and high. With `bundle`, it may be kept for ever."""
-    served = explorer.bundle.manifest.bundle_id
-    if query.bundle not in (None, served):
-        raise NotFoundError("bundle", f'bundle "{query.bundle}" is not served now: load the page again')
     headers = {"Cache-Control": _FOR_EVER} if query.bundle else {}
     return Response(explorer.items.thumbnail(item_id, query.size), media_type="image/webp", headers=headers)
 
@@ -55,7 +51,7 @@ def upload_image(request: Request, upload_id: str, query: Annotated[ImageQuery, 
     return Response(as_webp(picture, query.size), media_type="image/webp", headers={"Cache-Control": _FOR_EVER})
 
 
-@router.post("/encode", responses=BUSY)
+@router.post("/encode", dependencies=PLAIN, responses=BUSY)
 async def encode(request: Request, explorer: Lent, body: EncodeRequest) -> Encoding:
     """The codes of a text, an item or an upload in every stream that can read it."""
     return await unless_gone(request, explorer.encoder.encode(body))

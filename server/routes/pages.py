@@ -6,28 +6,30 @@ variables at its top. `page_queries` reads their addresses, `page_rendering` ren
 
 from enum import StrEnum
 from typing import Annotated
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 
 from server.evaluation_page import evaluation_view
+from server.item_view import Sharing, item_view
+from server.latent_page import LatentAddress, latent_view
 from server.page_queries import Named, asked, caption_of, more_url, said, terms_of
 from server.page_rendering import api_call, lent, page_of
 from server.schemas import (
     MAX_CAPTION_CHARACTERS,
     Interval,
-    LatentItemsQuery,
+    LatentFilter,
     LatentQuery,
     LatentSort,
     MismatchKind,
     MismatchQuery,
 )
+from server.tour import start_of
 from sparc_core.errors import InputError
 
 GALLERY_LIMIT = 24
-N_IMAGE_ITEMS = 18
-N_TEXT_ITEMS = 14
+_CHOICES = ("target", "measure", "label", "split", "active", "above", "leave_out")  # of static/js/parts/search.js
 
 
 class By(StrEnum):
@@ -38,25 +40,48 @@ class By(StrEnum):
     examples = "examples"
 
 
+class View(StrEnum):
+    """How the page `/` shows latents."""
+
+    cards = "cards"
+    map = "map"
+
+
 router = APIRouter(include_in_schema=False, default_response_class=HTMLResponse)
 
 
 @router.get("/")
-def gallery(request: Request) -> HTMLResponse:
-    """The latents by name, filtered and sorted; the query is schemas.LatentQuery."""
-    wanted = asked(request, LatentQuery, limit=GALLERY_LIMIT)
-    page = lent(request).gallery.page(wanted)
+def gallery(request: Request, view: View = View.cards) -> HTMLResponse:
+    """The latents by name, filtered and sorted; the query is schemas.LatentQuery. Scripts alone draw the map."""
+    explorer, wanted = lent(request), asked(request, LatentQuery, limit=GALLERY_LIMIT, bundle=None)
+    chosen = asked(request, LatentFilter, bundle=None)
+    page = explorer.gallery.page(wanted)
     return page_of(
         request,
         "gallery.html",
         "latents",
         page=page,
         wanted=wanted,
+        view=view.value,
         sorts=list(LatentSort),
-        n_matching=sum(page.counts.values()),
+        counts=explorer.latent_counts.counts(chosen),
+        random_url=_address("/latents/random", chosen),
+        start=None if wanted.cursor else wanted.start or 0,
         more_url=more_url("/", wanted, page.next_cursor),
-        calls=[api_call("latents", "Latents", "/latents", **said(wanted))],
+        calls=[
+            api_call("latents", "Latents", "/latents", **said(wanted)),
+            api_call("counts", "Numbers beside the filters", "/latents/counts", **said(chosen)),
+        ],
     )
+
+
+@router.get("/latents/random")
+def random_latent(request: Request) -> RedirectResponse:
+    """A latent drawn from those that match a schemas.LatentFilter; where none does, the page that says so."""
+    chosen = asked(request, LatentFilter, bundle=None)
+    drawn = lent(request).gallery.drawn(chosen)
+    address = _address("/", chosen) if drawn is None else f"/latents/{drawn}"
+    return RedirectResponse(address, status_code=303, headers={"cache-control": "no-store"})
 
 
 @router.get("/find")
@@ -102,6 +127,7 @@ def mismatches(request: Request) -> HTMLResponse:
         kinds=list(MismatchKind),
         page=page,
         problem=problem,
+        start=None if wanted.cursor else wanted.start or 0,
         more_url=more_url("/mismatches", wanted, page.next_cursor if page else None),
         calls=[api_call("latents", "Mismatches", "/latents/mismatches", **said(wanted))],
     )
@@ -113,34 +139,15 @@ def latent(
     latent_id: int,
     interval: Interval = Interval.top,
     seed: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
+    heat: bool = False,
+    tried: Annotated[str, Query(alias="try", max_length=MAX_CAPTION_CHARACTERS)] = "",
+    upload: str = "",
+    beside: str = "",
 ) -> HTMLResponse:
-    """One latent: items of one interval in every stream, side by side."""
-    explorer = lent(request)
-    found = explorer.latents.latent(latent_id)
-    limits, streams = {"image": N_IMAGE_ITEMS, "text": N_TEXT_ITEMS}, explorer.info().streams
-    titles = [stream.title for stream in streams]
-    queries = [LatentItemsQuery(stream=s.name, interval=interval, seed=seed, limit=limits[s.modality]) for s in streams]
-    items = {query.stream: explorer.latent_items.items(latent_id, query) for query in queries}
-    last_edge = max((histogram.edges[-1] for histogram in found.histograms), default=0.0)
-    return page_of(
-        request,
-        "latent.html",
-        "latents",
-        latent=found,
-        items=items,
-        limits=limits,
-        intervals=list(Interval),
-        interval=interval,
-        seed=seed,
-        last_edge=last_edge or 1.0,
-        calls=[
-            api_call("latent", "The latent", f"/latents/{latent_id}"),
-            *(
-                api_call(f"items-{query.stream}", f"Items in {title}", f"/latents/{latent_id}/items", **said(query))
-                for query, title in zip(queries, titles, strict=True)
-            ),
-        ],
-    )
+    """One latent: items of one interval in every stream, side by side; and the same number in another bundle."""
+    address = LatentAddress(latent_id, interval, seed, heat, tried, upload, beside)
+    view = latent_view(lent(request), address)
+    return page_of(request, "latent.html", "latents", view=view, calls=view.calls)
 
 
 @router.get("/caption")
@@ -155,8 +162,15 @@ def caption(
 @router.get("/retrieve")
 def retrieve(request: Request) -> HTMLResponse:
     """Retrieval by a sum of terms; the browser reads the rest of the address, and asks for the hits."""
-    examples = lent(request).items.example_texts()
-    return page_of(request, "retrieve.html", "retrieve", terms=terms_of(request), examples=examples)
+    return page_of(
+        request,
+        "retrieve.html",
+        "retrieve",
+        terms=terms_of(request),
+        examples=lent(request).items.example_texts(),
+        chosen=any(request.query_params.get(name) for name in _CHOICES),
+        why=request.query_params.get("why", ""),
+    )
 
 
 @router.get("/evaluation")
@@ -166,12 +180,36 @@ def evaluation(request: Request) -> HTMLResponse:
     return page_of(request, "evaluation.html", "evaluation", view=evaluation_view(lent(request)), calls=calls)
 
 
+@router.get("/collection")
+def collection(request: Request) -> HTMLResponse:
+    """What the visitor starred; the browser keeps it, and fills the page."""
+    return page_of(request, "collection.html", "collection")
+
+
+@router.get("/tour")
+def tour(request: Request) -> RedirectResponse:
+    """The first step of the guided tour, on a latent of this bundle."""
+    return RedirectResponse(start_of(lent(request)), status_code=303, headers={"cache-control": "no-store"})
+
+
 @router.get("/items/{item_id:path}")
-def item(request: Request, item_id: str) -> HTMLResponse:
+def item(request: Request, item_id: str, show: Sharing = Sharing.all) -> HTMLResponse:
     """One item and its code in every stream."""
-    found = lent(request).items.item(item_id)
-    strongest = {
-        stream: max((entry.activation for entry in code), default=0.0) or 1.0 for stream, code in found.codes.items()
-    }
-    calls = [api_call("item", "The item and its codes", f"/items/{quote(item_id)}")]
-    return page_of(request, "item.html", "", item=found, strongest=strongest, calls=calls)
+    explorer = lent(request)
+    found = explorer.items.item(item_id)
+    return page_of(
+        request,
+        "item.html",
+        "",
+        item=found,
+        view=item_view(found, explorer.info()),
+        show=show,
+        neighbours=explorer.items.neighbours(item_id),
+        calls=[api_call("item", "The item and its codes", f"/items/{quote(item_id)}")],
+    )
+
+
+def _address(path: str, chosen: LatentFilter) -> str:
+    """A page's address with a filter."""
+    query = urlencode(said(chosen), doseq=True)
+    return f"{path}?{query}" if query else path

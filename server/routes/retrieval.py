@@ -3,13 +3,13 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from server.routes.common import BUSY, ERRORS, PREFIX, Lent, unless_gone
+from server.routes.common import BUSY, ERRORS, PLAIN, PREFIX, Lent, unless_gone
 from server.schemas import Retrieval, RetrieveRequest
 
 router = APIRouter(prefix=PREFIX, tags=["retrieval"], responses=ERRORS)
 
 
-@router.post("/retrieve", response_model=Retrieval, responses=BUSY)
+@router.post("/retrieve", dependencies=PLAIN, response_model=Retrieval, responses=BUSY)
 async def retrieve(request: Request, explorer: Lent, body: RetrieveRequest) -> Response:
     """Find items by a sum of texts, pictures, items and latents; every hit says which latents make its score."""
     answer = await unless_gone(request, explorer.retriever.retrieve(body))

@@ -3,8 +3,10 @@
 Activations are at least 0. Shares are between 0 and 1. Ids of latents are integers, of items strings.
 """
 
-from server.schemas.base import MAX_CAPTION_CHARACTERS, ErrorBody, ErrorDetail, Wire
-from server.schemas.bundle import Info, Reloaded, ReloadRequest, StreamInfo
+from server.schemas.base import MAX_CAPTION_CHARACTERS, ErrorBody, ErrorDetail, OfBundle, Wire
+from server.schemas.bundle import BundleBrief, Info, Reloaded, ReloadRequest, StreamInfo
+from server.schemas.coactivity import CoactiveLatent, CoactiveLatents, CoactiveQuery
+from server.schemas.comparison import ComparisonQuery
 from server.schemas.heatmaps import (
     CaptionReading,
     Faithfulness,
@@ -29,6 +31,8 @@ from server.schemas.items import (
     LatentActivation,
     Upload,
 )
+from server.schemas.latent_counts import LabelCount, LatentCounts, Spread, StreamCounts
+from server.schemas.latent_map import LatentMap, LatentMapQuery, LatentPairs, LatentPairsQuery
 from server.schemas.latent_search import (
     Found,
     FoundLatent,
@@ -40,6 +44,7 @@ from server.schemas.latent_search import (
     MismatchQuery,
     Region,
 )
+from server.schemas.latent_test import LatentTest, LatentTestRequest, TriedStream
 from server.schemas.latents import (
     Alive,
     Histogram,
@@ -77,7 +82,12 @@ __all__ = [
     "MAX_CAPTION_CHARACTERS",
     "MAX_TERMS",
     "Alive",
+    "BundleBrief",
     "CaptionReading",
+    "CoactiveLatent",
+    "CoactiveLatents",
+    "CoactiveQuery",
+    "ComparisonQuery",
     "Contribution",
     "EncodeRequest",
     "Encoding",
@@ -101,27 +111,36 @@ __all__ = [
     "ItemQuery",
     "ItemSummary",
     "Label",
+    "LabelCount",
     "LabelShare",
     "Latent",
     "LatentAbove",
     "LatentActivation",
+    "LatentCounts",
     "LatentFilter",
     "LatentItem",
     "LatentItems",
     "LatentItemsQuery",
+    "LatentMap",
+    "LatentMapQuery",
     "LatentPage",
+    "LatentPairs",
+    "LatentPairsQuery",
     "LatentQuery",
     "LatentSearch",
     "LatentSearchRequest",
     "LatentSort",
     "LatentStream",
     "LatentSummary",
+    "LatentTest",
+    "LatentTestRequest",
     "Measure",
     "Mismatch",
     "MismatchKind",
     "MismatchPage",
     "MismatchQuery",
     "NearLatent",
+    "OfBundle",
     "PictureHeatmaps",
     "PictureTrust",
     "QueryTerm",
@@ -130,9 +149,12 @@ __all__ = [
     "Reloaded",
     "Retrieval",
     "RetrieveRequest",
+    "Spread",
+    "StreamCounts",
     "StreamInfo",
     "Table",
     "TermReading",
+    "TriedStream",
     "Upload",
     "Verdict",
     "Way",

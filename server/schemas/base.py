@@ -20,6 +20,14 @@ class Wire(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class OfBundle(Wire):
+    """The query of whatever answers about a bundle: which of those that are served."""
+
+    bundle: Annotated[
+        str | None, Field(max_length=16, description="`bundle_id` of a served bundle; default: the main one")
+    ] = None
+
+
 class ErrorDetail(Wire):
     """What went wrong: a stable code, a sentence for a person, and facts for a program."""
 

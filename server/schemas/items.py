@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, model_validator
 
-from server.schemas.base import CaptionText, Wire
+from server.schemas.base import CaptionText, OfBundle, Wire
 from server.schemas.texts import Word
 
 
@@ -33,7 +33,7 @@ class Item(ItemSummary):
     codes: dict[str, list[LatentActivation]]
 
 
-class ItemQuery(Wire):
+class ItemQuery(OfBundle):
     """Which items of the corpus: those that fulfil all of it, by row."""
 
     split: Annotated[str, Field(max_length=40)] | None = None
@@ -43,12 +43,10 @@ class ItemQuery(Wire):
     cursor: Annotated[str, Field(max_length=60, description="`next_cursor` of the page before")] | None = None
 
 
-class ImageQuery(Wire):
-    """How a picture is wanted."""
+class ImageQuery(OfBundle):
+    """How a picture is wanted. An address with a bundle's id means one picture for ever, so caches may keep it."""
 
     size: Annotated[int, Field(ge=16, le=1024, description="Most pixels of its width and height")] = 224
-    # With the bundle's id the address means one picture for ever, so that browsers may keep it.
-    bundle: Annotated[str, Field(max_length=16, description="`bundle_id`: the answer may then be kept")] | None = None
 
 
 class ItemPage(Wire):

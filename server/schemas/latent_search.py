@@ -5,8 +5,8 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, model_validator
 
-from server.schemas.base import BodyFloat, BodyInt, CaptionText, Share, Wire
-from server.schemas.latents import LatentSummary
+from server.schemas.base import BodyFloat, BodyInt, CaptionText, OfBundle, Share, Wire
+from server.schemas.latents import LatentSummary, check_beginning
 from server.schemas.texts import Word
 
 _Place = Annotated[BodyFloat, Field(ge=0, le=1)]
@@ -91,8 +91,8 @@ class MismatchKind(StrEnum):
     different = "different"  # active in both about as often, on other items
 
 
-class MismatchQuery(Wire):
-    """Latents on which two streams disagree."""
+class MismatchQuery(OfBundle):
+    """Latents on which two streams disagree: a page after another (`cursor`), or from anywhere (`start`)."""
 
     strong: Annotated[str, Field(max_length=80, description="The stream in which they are active")]
     weak: Annotated[str, Field(max_length=80, description="The stream that is silent, or active on other items")]
@@ -100,6 +100,12 @@ class MismatchQuery(Wire):
     at_most: Annotated[Share, Field(description="Active so often in `weak`, as a share of `strong`, is silent")] = 0.5
     limit: Annotated[int, Field(ge=1, le=200)] = 24
     cursor: Annotated[str, Field(max_length=60, description="`next_cursor` of the page before")] | None = None
+    start: Annotated[int, Field(ge=0, le=2**31 - 1, description="Position of its first latent, from 0")] | None = None
+
+    @model_validator(mode="after")
+    def _begins_once(self) -> "MismatchQuery":
+        check_beginning(self.cursor, self.start)
+        return self
 
 
 class Mismatch(Wire):

@@ -3,9 +3,12 @@
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from server.schemas.base import Share, Wire
+from server.schemas.base import OfBundle, Share, Wire
+from server.schemas.lasso import Lasso
+
+_Id = Annotated[int, Field(ge=0, le=2**31 - 1)]
 
 
 class LatentSort(StrEnum):
@@ -38,7 +41,7 @@ class Interval(StrEnum):
     near_miss = "near_miss"  # not active, by the smallest margin: the largest logits that selection left out
 
 
-class LatentFilter(Wire):
+class LatentFilter(OfBundle):
     """Which latents of the gallery: those that fulfil all of it."""
 
     query: Annotated[str, Field(max_length=200, description="Words of the name or label, or a number")] = ""
@@ -52,17 +55,32 @@ class LatentFilter(Wire):
     max_alignment: Share | None = None
     min_purity: Share | None = None
     max_purity: Share | None = None
+    ids: Annotated[tuple[_Id, ...], Field(max_length=200, description="Only these, in the order of the sort")] = ()
+    lasso: Lasso | None = None  # only those whose place on the map lies inside; dead latents have none
+
+
+def check_beginning(cursor: str | None, start: int | None) -> None:
+    """ValueError where a page is to begin at two places."""
+    if cursor is not None and start is not None:
+        raise ValueError("cursor and start both say where the page begins: give one of them")
 
 
 class LatentQuery(LatentFilter):
-    """A page of the gallery."""
+    """A page of the gallery: the one after another (`cursor`), or the one that begins anywhere (`start`)."""
 
     sort: LatentSort = LatentSort.alignment
     limit: Annotated[int, Field(ge=1, le=200)] = 24
     cursor: Annotated[str, Field(max_length=60, description="`next_cursor` of the page before")] | None = None
+    # A page that begins past the end is empty.
+    start: Annotated[int, Field(ge=0, le=2**31 - 1, description="Position of its first latent, from 0")] | None = None
+
+    @model_validator(mode="after")
+    def _begins_once(self) -> "LatentQuery":
+        check_beginning(self.cursor, self.start)
+        return self
 
 
-class LatentItemsQuery(Wire):
+class LatentItemsQuery(OfBundle):
     """Which of a latent's items."""
 
     stream: Annotated[str, Field(max_length=80)]

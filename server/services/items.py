@@ -3,7 +3,7 @@
 import io
 import re
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -22,6 +22,13 @@ from sparc_core.retrieval import query_code
 _STORYBOOK = "storybook"
 _STORYBOOK_TEXTS = ("a red balloon", "a cat in the snow", "a penguin and a fire engine", "night")
 _ROWS_LOOKED_AT, _SHORT_TEXT = 100, 48
+
+
+class Neighbours(NamedTuple):
+    """Ids of the items before and after one in the corpus; None at its ends."""
+
+    previous: str | None
+    next: str | None
 
 
 class Items:
@@ -44,6 +51,13 @@ class Items:
             stored = self._bundle.codes(stream)
             codes[stream] = self._latents.named(query_code(stored.latents[row], stored.activations[row]))
         return Item(**_facts(item), labels=list(item.labels), codes=codes)
+
+    def neighbours(self, item_id: str) -> Neighbours:
+        """The items beside one, in the corpus's order; NotFoundError where there is no such item."""
+        items = self._bundle.items
+        row = items.row_of(item_id)
+        before, after = row > 0, row + 1 < len(items)
+        return Neighbours(items[row - 1].item_id if before else None, items[row + 1].item_id if after else None)
 
     def page(self, query: ItemQuery) -> ItemPage:
         """A page of the corpus.

@@ -29,6 +29,7 @@ class ReadText(NamedTuple):
     query: QueryCode  # of the reading, on the CPU, as are its
     features: Float32[np.ndarray, " d"]
     left_out: WordsLeftOut
+    features_left_out: Float32[np.ndarray, "words d"]  # of the text without each of those words
     words: list[Word]
 
     @property
@@ -36,7 +37,8 @@ class ReadText(NamedTuple):
         """Memory of the tensors, and about that of the words."""
         codes = [self.reading.code, *([self.left_out.codes] if self.left_out.codes else [])]
         tensors = [self.reading.features, *(tensor for code in codes for tensor in code)]
-        return sum(tensor.nbytes for tensor in tensors) + 500 * (2 + len(self.words))
+        n_bytes = sum(tensor.nbytes for tensor in tensors) + self.features_left_out.nbytes
+        return n_bytes + 500 * (2 + len(self.words))
 
 
 def read_texts(towers: Towers, stream: str, texts: Sequence[str]) -> list[ReadText]:
@@ -62,7 +64,8 @@ def _read_text(
     reading = Reading(said, features[:1].clone(), own)
     left_out = WordsLeftOut(read, without if read else None)
     words = shade_words(towers, reading, left_out)
-    return ReadText(reading, as_query(own), reading.features[0].cpu().numpy(), left_out, words)
+    features_left_out = features[1:].cpu().numpy().copy()
+    return ReadText(reading, as_query(own), reading.features[0].cpu().numpy(), left_out, features_left_out, words)
 
 
 def shade_words(towers: Towers, reading: Reading, left_out: WordsLeftOut) -> list[Word]:

@@ -1,6 +1,6 @@
 """The warm models of a bundle: backbones and SPARC on one device, from pictures and texts to codes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -19,6 +19,9 @@ from sparc_core.errors import InputError, NotFoundError
 from sparc_core.model import normalize
 from sparc_core.retrieval import QueryCode, query_code
 from sparc_core.sparse import SparseCode
+
+BackboneLoader = Callable[[str], ImageBackbone | TextBackbone]
+"""Makes the backbone of a spec. Backbones are frozen, so bundles may share those of one that remembers what it made."""
 
 
 class Reading(NamedTuple):
@@ -46,12 +49,12 @@ class Decoder(NamedTuple):
 class Towers:
     """Backbones and SPARC of one bundle. Its methods run models: call them on the device worker only."""
 
-    def __init__(self, bundle: Bundle, device: torch.device) -> None:
+    def __init__(self, bundle: Bundle, device: torch.device, load: BackboneLoader = load_backbone) -> None:
         """Load every backbone that the manifest names; BundleError or InputError say what does not fit."""
         self.device = device
         self.modalities = {s.name: s.modality for s in bundle.manifest.streams}
         self.backbones: dict[str, ImageBackbone | TextBackbone] = {
-            s.name: load_backbone(s.backbone).to(device) for s in bundle.manifest.streams if s.backbone
+            s.name: load(s.backbone).to(device) for s in bundle.manifest.streams if s.backbone
         }
         self._decoders = cache(self._read_decoder)
         self._similar = shared_spaces({s.name: s.backbone for s in bundle.manifest.streams}, self.modalities)
@@ -119,6 +122,12 @@ class Towers:
         weights = own.encoder[latent].detach()
         constant = float(own.latent_bias[latent] - weights @ own.pre_bias)
         return weights.float().cpu().numpy(), constant
+
+    @torch.no_grad()
+    def logits(self, stream: str, features: Float32[np.ndarray, "b d"]) -> Float32[np.ndarray, "b l"]:
+        """All latents' logits of unit features of a stream."""
+        logits = self.sparc.logits(stream, torch.from_numpy(features).to(self.device))
+        return logits.float().cpu().numpy()
 
     def read_all(self, stream: str, texts: Sequence[str]) -> tuple[Float[torch.Tensor, "b d"], SparseCode]:
         """Unit features of texts in a text stream, and their codes under per-stream selection."""

@@ -18,8 +18,9 @@ from sparc_core.heatmap_method import Method
 Handler = Callable[[httpx.Request], httpx.Response]
 
 INFO = schemas.Info(
-    bundle_id="b1", created_at="2026-01-01", corpus="storybook", licence="CC0", n_items=200, n_latents=64, k=6,
-    selection="global", streams=[], similarity_streams=[], metrics={}, device="cpu", version="0.1.0",
+    bundle_id="b1", title="global selection", created_at="2026-01-01", corpus="storybook", licence="CC0", n_items=200,
+    n_latents=64, k=6, selection="global", cross_loss_coef=1, streams=[], similarity_streams=[], metrics={},
+    device="cpu", version="0.1.0", beside=[],
 )  # fmt: skip
 READING = schemas.CaptionReading(
     words=[schemas.Word(text="über\u2028cat\x85", known=True, relevance=1)], words_cut=0, code=[], item_ids=["s1"],

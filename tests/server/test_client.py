@@ -17,6 +17,7 @@ import pytest
 
 from server import schemas
 from server.client import ApiError, AsyncSparcClient, SparcClient, calls, operations, words
+from server.client.call import Operation
 from server.schemas import LatentAbove, QueryTerm, Region, RetrieveRequest, Where
 from sparc_core.heatmap_method import Method
 from tests.server import asking
@@ -49,11 +50,27 @@ def test_it_is_light() -> None:
 
 # Nothing is dropped between keywords and request
 
-QUESTIONS = {
+QUESTIONS: dict[Callable[..., Any], tuple[Operation[Any], set[str]]] = {
+    calls.info: (operations.INFO, set()),
+    calls.labels: (operations.LABELS, set()),
+    calls.evaluation: (operations.EVALUATION, set()),
+    calls.evaluation_tables: (operations.EVALUATION_TABLES, set()),
+    calls.evaluation_table: (operations.EVALUATION_TABLE, {"name"}),
+    calls.evaluation_csv: (operations.EVALUATION_CSV, {"name"}),
+    calls.evaluation_latex: (operations.EVALUATION_LATEX, {"name"}),
+    calls.evaluation_comparison: (operations.COMPARISON, set()),
+    calls.evaluation_comparison_csv: (operations.COMPARISON_CSV, {"name"}),
+    calls.latent: (operations.LATENT, {"latent_id"}),
+    calls.item: (operations.ITEM, {"item_id"}),
     calls.latents: (operations.LATENTS, set()),
     calls.search_latents: (operations.LATENT_SEARCH, set()),
     calls.mismatches: (operations.MISMATCHES, set()),
+    calls.latent_counts: (operations.LATENT_COUNTS, set()),
+    calls.latent_map: (operations.LATENT_MAP, set()),
+    calls.latent_pairs: (operations.LATENT_PAIRS, set()),
     calls.latent_items: (operations.LATENT_ITEMS, {"latent_id"}),
+    calls.coactive_latents: (operations.COACTIVE, {"latent_id"}),
+    calls.latent_activation: (operations.ACTIVATION, {"latent_id"}),
     calls.items: (operations.ITEMS, set()),
     calls.image: (operations.IMAGE, {"item_id"}),
     calls.upload_image: (operations.UPLOAD_IMAGE, {"upload_id"}),
@@ -69,16 +86,22 @@ QUESTIONS = {
 }
 
 
+def fields_of(operation: Operation[Any]) -> dict[str, Any]:
+    """The fields of an operation's query and body."""
+    query, body = (schema.model_fields if schema else {} for schema in (operation.query, operation.body))
+    assert not query.keys() & body.keys(), "a keyword can only go to one of them"
+    return {**query, **body}
+
+
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.__name__)
 def test_keywords_are_the_schema_s_fields_with_its_defaults(question: Callable[..., Any]) -> None:
     operation, in_path = QUESTIONS[question]
-    schema = operation.query or operation.body
-    assert schema is not None
+    fields = fields_of(operation)
     parameters = dict(inspect.signature(question).parameters)
     for name in in_path:
         assert parameters.pop(name).default is inspect.Parameter.empty
-    assert set(parameters) == set(schema.model_fields)
-    for name, field in schema.model_fields.items():
+    assert set(parameters) == set(fields)
+    for name, field in fields.items():
         expected = inspect.Parameter.empty if field.is_required() else field.default
         assert parameters[name].default == expected, name
 
@@ -96,12 +119,52 @@ SENT_QUERIES = [
         {
             "alive": "mixed", "active_in": ("dino", "clip_img"), "silent_in": ["clip_txt"], "label": "cat",
             "min_density": 0.1, "max_density": 0.9, "min_alignment": 0.2, "max_alignment": 0.8, "min_purity": 0.3,
-            "max_purity": 0.7, "sort": "purity", "limit": 3, "cursor": "b1-6",
+            "max_purity": 0.7, "ids": (3, 17), "lasso": "0,0;1,0;0,1", "sort": "purity", "limit": 3, "cursor": "b1-6",
         },
         "query=red+cat&alive=mixed&active_in=dino&active_in=clip_img&silent_in=clip_txt&label=cat&min_density=0.1"
-        "&max_density=0.9&min_alignment=0.2&max_alignment=0.8&min_purity=0.3&max_purity=0.7&sort=purity&limit=3"
-        "&cursor=b1-6",
+        "&max_density=0.9&min_alignment=0.2&max_alignment=0.8&min_purity=0.3&max_purity=0.7"
+        "&ids=3&ids=17&lasso=0%2C0%3B1%2C0%3B0%2C1&sort=purity&limit=3&cursor=b1-6",
     ),
+    ("latents", (), {"start": 60}, "start=60"),
+    (
+        "latent_counts",
+        ("red cat",),
+        {
+            "alive": "mixed", "active_in": ("dino", "clip_img"), "silent_in": ["clip_txt"], "label": "cat",
+            "min_density": 0.1, "max_density": 0.9, "min_alignment": 0.2, "max_alignment": 0.8, "min_purity": 0.3,
+            "max_purity": 0.7, "ids": (3, 17), "lasso": "0,0;1,0;0,1", "bundle": "b1",
+        },
+        "bundle=b1&query=red+cat&alive=mixed&active_in=dino&active_in=clip_img&silent_in=clip_txt&label=cat"
+        "&min_density=0.1&max_density=0.9&min_alignment=0.2&max_alignment=0.8&min_purity=0.3&max_purity=0.7"
+        "&ids=3&ids=17&lasso=0%2C0%3B1%2C0%3B0%2C1",
+    ),
+    (
+        "latent_map",
+        ("red cat",),
+        {
+            "alive": "mixed", "active_in": ("dino", "clip_img"), "silent_in": ["clip_txt"], "label": "cat",
+            "min_density": 0.1, "max_density": 0.9, "min_alignment": 0.2, "max_alignment": 0.8, "min_purity": 0.3,
+            "max_purity": 0.7, "ids": (3, 17), "lasso": "0,0;1,0;0,1", "stream": "dino", "bundle": "b1",
+        },
+        "bundle=b1&query=red+cat&alive=mixed&active_in=dino&active_in=clip_img&silent_in=clip_txt&label=cat"
+        "&min_density=0.1&max_density=0.9&min_alignment=0.2&max_alignment=0.8&min_purity=0.3&max_purity=0.7"
+        "&ids=3&ids=17&lasso=0%2C0%3B1%2C0%3B0%2C1&stream=dino",
+    ),
+    (
+        "latent_pairs",
+        ("red cat",),
+        {
+            "alive": "mixed", "active_in": ("dino", "clip_img"), "silent_in": ["clip_txt"], "label": "cat",
+            "min_density": 0.1, "max_density": 0.9, "min_alignment": 0.2, "max_alignment": 0.8, "min_purity": 0.3,
+            "max_purity": 0.7, "ids": (3, 17), "lasso": "0,0;1,0;0,1", "first": "dino", "second": "clip_txt",
+            "bundle": "b1",
+        },
+        "bundle=b1&query=red+cat&alive=mixed&active_in=dino&active_in=clip_img&silent_in=clip_txt&label=cat"
+        "&min_density=0.1&max_density=0.9&min_alignment=0.2&max_alignment=0.8&min_purity=0.3&max_purity=0.7"
+        "&ids=3&ids=17&lasso=0%2C0%3B1%2C0%3B0%2C1&first=dino&second=clip_txt",
+    ),
+    ("evaluation_comparison", ("b2",), {"bundle": "b1"}, "other=b2&bundle=b1"),
+    ("evaluation_comparison_csv", ("names", "b2"), {"bundle": "b1"}, "other=b2&bundle=b1"),
     (
         "mismatches",
         (),
@@ -115,6 +178,13 @@ SENT_QUERIES = [
         "stream=dino&interval=random&limit=9&seed=4",
     ),
     (
+        "coactive_latents",
+        (17,),
+        {"stream": "dino", "limit": 3, "bundle": "b1"},
+        "stream=dino&limit=3&bundle=b1",
+    ),
+    ("latent_activation", (17, "a cat"), {"bundle": "b1"}, "bundle=b1"),
+    (
         "items",
         (),
         {"split": "test", "label": "cat", "caption": "in the snow", "limit": 2, "cursor": "b1-2"},
@@ -122,6 +192,16 @@ SENT_QUERIES = [
     ),
     ("image", ("s1",), {"size": 64, "bundle": "b1"}, "size=64&bundle=b1"),
     ("upload_image", ("u1",), {"size": 64, "bundle": "b1"}, "size=64&bundle=b1"),
+    *[(method, (), {"bundle": "b1"}, "bundle=b1") for method in ("info", "labels", "evaluation", "evaluation_tables")],
+    *[(f"evaluation_{kind}", ("probes",), {"bundle": "b1"}, "bundle=b1") for kind in ("table", "csv", "latex")],
+    *[(method, (17,), {"bundle": "b1"}, "bundle=b1") for method in ("latent", "item")],
+    *[(method, ("a",), {"bundle": "b1"}, "bundle=b1") for method in ("search_latents", "encode", "heatmaps")],
+    *[(method, (), {"bundle": "b1"}, "bundle=b1") for method in ("latents", "items")],
+    ("mismatches", (), {"strong": "dino", "weak": "clip_txt", "bundle": "b1"}, "strong=dino&weak=clip_txt&bundle=b1"),
+    ("mismatches", (), {"strong": "dino", "weak": "clip_txt", "start": 60}, "strong=dino&weak=clip_txt&start=60"),
+    ("latent_items", (17,), {"stream": "dino", "bundle": "b1"}, "stream=dino&bundle=b1"),
+    ("retrieve", ("a cat",), {"bundle": "b1"}, "bundle=b1"),
+    ("retrieve", (RetrieveRequest(query=[QueryTerm(latent=3)]),), {"bundle": "b1"}, "bundle=b1"),
 ]  # fmt: skip
 
 TERMS = [
@@ -141,6 +221,14 @@ SENT_BODIES = [
         {"item_id": "s1", "region": {"left": 0, "top": 0.25, "right": 0.5, "bottom": 1}},
     ),
     ("search_latents", (), {"upload_id": "u1"}, {"upload_id": "u1"}),
+    ("latent_activation", (17, "a cat"), {"streams": ["clip_txt"]}, {"text": "a cat", "streams": ["clip_txt"]}),
+    (
+        "latent_activation",
+        (17,),
+        {"item_id": "s1", "region": Region(left=0, top=0.25, right=0.5, bottom=1)},
+        {"item_id": "s1", "region": {"left": 0, "top": 0.25, "right": 0.5, "bottom": 1}},
+    ),
+    ("latent_activation", (17,), {"upload_id": "u1"}, {"upload_id": "u1"}),
     ("encode", ("a cat",), {"streams": ["clip_txt"]}, {"text": "a cat", "streams": ["clip_txt"]}),
     ("encode", (), {"item_id": "s1"}, {"item_id": "s1"}),
     ("encode", (), {"upload_id": "u1"}, {"upload_id": "u1"}),
@@ -202,7 +290,7 @@ def test_every_keyword_reaches_the_body(
 def test_these_examples_leave_no_field_out() -> None:
     sent = {(m, name) for m, _, _, query in SENT_QUERIES for name in httpx.QueryParams(query)}
     sent |= {(m.replace("heatmap_array", "heatmaps"), name) for m, _, _, body in SENT_BODIES for name in body}
-    fields = {(q.__name__, name) for q, (o, _) in QUESTIONS.items() for name in (o.query or o.body).model_fields}  # type: ignore[union-attr]
+    fields = {(q.__name__, name) for q, (operation, _) in QUESTIONS.items() for name in fields_of(operation)}
     assert sent == {(q, name) for q, name in fields if not q.startswith(("every_", "heatmap_"))}
 
 
@@ -253,6 +341,7 @@ IMPOSSIBLE = [
     ("heatmaps", ("a",), {"item_ids": ["s1"], "upload_id": "u1"}, "", "not both"),
     ("heatmap_png", (), {}, "", "name a caption, latents, or both"),
     ("item", ("",), {}, "item_id", "item_id is empty"),
+    ("heatmaps", ("a",), {"bundle": "b" * 17}, "bundle", "at most 16 characters"),
     ("every_item", (), {"limit": 0}, "limit", "and this is 0"),
 ]
 

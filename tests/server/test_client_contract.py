@@ -115,9 +115,21 @@ CALLS: list[tuple[str, tuple[Any, ...], dict[str, Any], Any]] = [
         {"strong": "dino", "weak": "clip_txt", "kind": "different", "limit": 25},
         [schemas.Mismatch],
     ),
+    ("latents", (), {"start": 3, "ids": (5, 9), "lasso": "-1,-1;1,-1;0,2"}, schemas.LatentPage),
+    ("latent_counts", (), {"alive": "alive", "min_purity": 0.5}, schemas.LatentCounts),
+    ("latent_map", (), {"min_density": 0.01, "stream": "clip_img"}, schemas.LatentMap),
+    ("latent_pairs", (), {"first": "dino", "second": "clip_txt", "min_purity": 0.5}, schemas.LatentPairs),
     ("latent", (3,), {}, schemas.Latent),
     ("latent_items", (3,), {"stream": "dino", "interval": "near_miss"}, schemas.LatentItems),
     ("latent_items", (3,), {"stream": "dino", "interval": "random", "seed": 5}, schemas.LatentItems),
+    ("coactive_latents", (3,), {"stream": "dino", "limit": 3}, schemas.CoactiveLatents),
+    ("latent_activation", (3, "a red car"), {}, schemas.LatentTest),
+    (
+        "latent_activation",
+        (3,),
+        {"item_id": "s000003", "region": Region(left=0, top=0, right=1, bottom=0.5), "streams": ["dino"]},
+        schemas.LatentTest,
+    ),
     ("items", (), {"split": "test", "caption": "the", "limit": 5}, schemas.ItemPage),
     ("every_item", (), {"limit": 90}, [schemas.ItemSummary]),
     ("item", ("s000003",), {}, schemas.Item),
@@ -173,6 +185,7 @@ def test_uploads_can_be_asked_about(sparc: SparcClient) -> None:
 def test_every_method_is_asked(sparc: SparcClient) -> None:
     methods = {name for name in vars(SparcClient) if not name.startswith("_")}
     beside = {"close", "wait_until_ready", "reload", "upload_image"}  # by tests of their own
+    beside |= {"evaluation_comparison", "evaluation_comparison_csv"}  # of two bundles: test_compare_page
     assert {method for method, *_ in CALLS} == methods - beside
 
 

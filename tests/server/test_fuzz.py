@@ -18,12 +18,18 @@ _EXAMPLES = 25
 _UNLIKELY = {
     "POST /api/v1/retrieve",  # its texts are mostly spaces or unknown, and terms name one of four
     "POST /api/v1/heatmaps",
+    "POST /api/v1/latents/search",  # a bundle that is asked for is hardly ever served
     "GET /api/v1/latents/{latent_id}",
     "GET /api/v1/latents/{latent_id}/items",
+    "GET /api/v1/latents/{latent_id}/coactive",
+    "POST /api/v1/latents/{latent_id}/activation",
     "GET /api/v1/latents/mismatches",
+    "GET /api/v1/latents/pairs",
     "GET /api/v1/evaluation/tables/{name}",
     "GET /api/v1/evaluation/tables/{name}/csv",
     "GET /api/v1/evaluation/tables/{name}/latex",
+    "GET /api/v1/evaluation/comparison",
+    "GET /api/v1/evaluation/comparison/{name}/csv",
     "GET /api/v1/items/{item_id}",
     "GET /api/v1/items/{item_id}/image",
     "GET /api/v1/uploads/{upload_id}/image",

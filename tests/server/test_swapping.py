@@ -1,6 +1,5 @@
 """How one explorer replaces another, without models: who gets which, and when the old one is closed."""
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,8 +12,10 @@ from tests.server.test_worker import run
 class Explorer:
     """As much of an explorer as serving looks at."""
 
-    def __init__(self, bundle_id: str, n_busy: int = 0, problem: Exception | None = None) -> None:
-        self.bundle = SimpleNamespace(manifest=SimpleNamespace(bundle_id=bundle_id))
+    def __init__(
+        self, bundle_id: str, n_busy: int = 0, problem: Exception | None = None, beside: tuple[str, ...] = ()
+    ) -> None:
+        self.served = dict.fromkeys((bundle_id, *beside), self)
         self.n_busy, self.problem, self.is_closed = n_busy, problem, False
 
     async def warm_up(self) -> None:
@@ -59,6 +60,19 @@ def test_an_unused_explorer_is_closed_at_once_and_the_same_bundle_changes_nothin
         assert not (await serving.reload()).changed
         assert serving.explorer is second
         assert same.is_closed
+
+    run(scenario())
+
+
+def test_another_bundle_beside_the_same_one_is_a_change() -> None:
+    first, second, same = (Explorer("one", beside=(beside,)) for beside in ("two", "three", "three"))
+
+    async def scenario() -> None:
+        serving = serving_of(first, second, same)
+        answer = await serving.reload()
+        assert (answer.bundle_id, answer.previous_id, answer.changed) == ("one", "one", True)
+        assert (serving.explorer, first.is_closed) == (second, True)
+        assert not (await serving.reload()).changed
 
     run(scenario())
 

@@ -7,16 +7,21 @@ docstring is that of both clients' methods. Nothing is sent here.
 from server.client.calls.bundle import info, labels, ready, reload
 from server.client.calls.evaluation import (
     evaluation,
+    evaluation_comparison,
+    evaluation_comparison_csv,
     evaluation_csv,
     evaluation_latex,
     evaluation_table,
     evaluation_tables,
 )
 from server.client.calls.items import encode, every_item, image, item, items, upload, upload_image
+from server.client.calls.latent_maps import latent_counts, latent_map, latent_pairs
 from server.client.calls.latents import (
+    coactive_latents,
     every_latent,
     every_mismatch,
     latent,
+    latent_activation,
     latent_items,
     latents,
     mismatches,
@@ -25,8 +30,11 @@ from server.client.calls.latents import (
 from server.client.calls.queries import heatmap_array, heatmap_png, heatmaps, retrieve
 
 __all__ = [
+    "coactive_latents",
     "encode",
     "evaluation",
+    "evaluation_comparison",
+    "evaluation_comparison_csv",
     "evaluation_csv",
     "evaluation_latex",
     "evaluation_table",
@@ -43,7 +51,11 @@ __all__ = [
     "items",
     "labels",
     "latent",
+    "latent_activation",
+    "latent_counts",
     "latent_items",
+    "latent_map",
+    "latent_pairs",
     "latents",
     "mismatches",
     "ready",

@@ -10,14 +10,22 @@ from server.schemas import (
 )
 
 
-def info() -> Call[Info]:
-    """What is being served: bundle, corpus, streams, model, metrics."""
-    return operations.INFO.call()
+def info(*, bundle: str | None = None) -> Call[Info]:
+    """What is being served: bundle, corpus, streams, model, metrics; and the bundles beside it.
+
+    Args:
+        bundle: `bundle_id` of the one that is asked, here as everywhere; by default the main one.
+    """
+    return operations.INFO.call(bundle=bundle)
 
 
-def labels() -> Call[list[Label]]:
-    """The labels of the corpus, with their parents and how many items carry each."""
-    return operations.LABELS.call()
+def labels(*, bundle: str | None = None) -> Call[list[Label]]:
+    """The labels of the corpus, with their parents and how many items carry each.
+
+    Args:
+        bundle: Of which served bundle, by its id; by default of the main one.
+    """
+    return operations.LABELS.call(bundle=bundle)
 
 
 def reload(*, verify: bool = False) -> Call[Reloaded]:

@@ -25,6 +25,7 @@ def items(
     caption: str = "",
     limit: int = 24,
     cursor: str | None = None,
+    bundle: str | None = None,
 ) -> Call[ItemPage]:
     """A page of the corpus; `every_item` goes on to the last page.
 
@@ -34,8 +35,9 @@ def items(
         caption: Words that the caption holds, in any case.
         limit: Of a page.
         cursor: `next_cursor` of the page before.
+        bundle: Of which served bundle, by its id; by default of the main one.
     """
-    return operations.ITEMS.call(split=split, label=label, caption=caption, limit=limit, cursor=cursor)
+    return operations.ITEMS.call(split=split, label=label, caption=caption, limit=limit, cursor=cursor, bundle=bundle)
 
 
 @pages_of(items)
@@ -44,9 +46,14 @@ def every_item(page: ItemPage) -> Sequence[ItemSummary]:
     return page.items
 
 
-def item(item_id: str) -> Call[Item]:
-    """One item with its codes."""
-    return operations.ITEM.call({"item_id": item_id})
+def item(item_id: str, *, bundle: str | None = None) -> Call[Item]:
+    """One item with its codes.
+
+    Args:
+        item_id: Its id.
+        bundle: Of which served bundle, by its id; by default of the main one.
+    """
+    return operations.ITEM.call({"item_id": item_id}, bundle=bundle)
 
 
 def image(item_id: str, *, size: int = 224, bundle: str | None = None) -> Call[bytes]:
@@ -55,7 +62,7 @@ def image(item_id: str, *, size: int = 224, bundle: str | None = None) -> Call[b
     Args:
         item_id: Whose.
         size: Most pixels of its width and height.
-        bundle: `bundle_id` of what is served: caches on the way may then keep the answer.
+        bundle: Of which served bundle, by its id; caches on the way may then keep the answer.
     """
     return operations.IMAGE.call({"item_id": item_id}, size=size, bundle=bundle).accepting(WEBP, operations.IMAGE.read)
 
@@ -88,6 +95,7 @@ def encode(
     item_id: str | None = None,
     upload_id: str | None = None,
     streams: Sequence[str] | None = None,
+    bundle: str | None = None,
 ) -> Call[Encoding]:
     """Codes of a text, an item or an upload: exactly one of the three.
 
@@ -96,8 +104,9 @@ def encode(
         item_id: An item of the corpus.
         upload_id: Of a picture that was uploaded.
         streams: By default every stream that can read it.
+        bundle: By which served bundle, named by its id; by default by the main one.
     """
-    return operations.ENCODE.call(text=text, item_id=item_id, upload_id=upload_id, streams=streams)
+    return operations.ENCODE.call(text=text, item_id=item_id, upload_id=upload_id, streams=streams, bundle=bundle)
 
 
 def _named_bytes(file: str | PathLike[str] | bytes | BinaryIO) -> tuple[str, bytes]:

@@ -32,11 +32,12 @@ def retrieve(
     where: Where = _EVERYWHERE,
     leave_out_query: bool = True,
     limit: int = 24,
+    bundle: str | None = None,
 ) -> Call[Retrieval]:
     """Items of one stream that fit a text, or a sum of texts, items, uploads and latents.
 
     Args:
-        query: A text, a term, several of both, or a whole request (then leave the rest out).
+        query: A text, a term, several of both, or a whole request (then only `bundle` may come with it).
         target: The stream that is searched; by default a stream of another model.
         way: "latent" compares codes, "reconstruction" the query's code decoded into the target stream,
             "backbone" features without SPARC.
@@ -44,6 +45,7 @@ def retrieve(
         where: Which items may be found.
         leave_out_query: Whether items that are terms of the query are left out of the hits.
         limit: Most hits.
+        bundle: In which served bundle, by its id; by default in the main one.
     """
     rest = {
         "target": target,
@@ -55,9 +57,10 @@ def retrieve(
     }
     if isinstance(query, RetrieveRequest):
         _only_defaults(query, rest)
-        return operations.RETRIEVE.sending(query)
+        return operations.RETRIEVE.sending(query, bundle=bundle)
     terms = [query] if isinstance(query, str | QueryTerm) else query
-    return operations.RETRIEVE.call(query=[{"text": term} if isinstance(term, str) else term for term in terms], **rest)
+    asked = [{"text": term} if isinstance(term, str) else term for term in terms]
+    return operations.RETRIEVE.call(query=asked, bundle=bundle, **rest)
 
 
 def heatmaps(
@@ -72,6 +75,7 @@ def heatmaps(
     method: MethodWord = "glances",
     layers: int | None = None,
     trust: bool = False,
+    bundle: str | None = None,
 ) -> Call[LineReader]:
     """Where image streams find a caption or latents: lines, as the service makes them.
 
@@ -90,6 +94,7 @@ def heatmaps(
         method: How it is traced to patches.
         layers: The tower's last blocks that are read; by default what the method reads.
         trust: Whether to measure how far each heatmap can be believed.
+        bundle: Of which served bundle, by its id; by default of the main one.
     """
     call = operations.HEATMAPS.call(
         caption=caption,
@@ -102,6 +107,7 @@ def heatmaps(
         method=method,
         layers=layers,
         trust=trust,
+        bundle=bundle,
     )
     return call.accepting(NDJSON, LineReader)
 
