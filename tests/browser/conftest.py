@@ -38,12 +38,15 @@ def listening(app: Any) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def address(tiny_bundle: Path) -> Iterator[str]:
-    """Where the service listens."""
+def address(tiny_bundle: Path, twin_bundle: Path) -> Iterator[str]:
+    """Where the service listens: the tiny bundle, and its twin beside it."""
     from server.app import create_app
     from server.settings import Settings
 
-    with listening(create_app(Settings(bundle=tiny_bundle, device="cpu", deadline_s=SERVER_DEADLINE_S))) as address:
+    settings = Settings(
+        bundle=tiny_bundle, beside=(twin_bundle,), device="cpu", threads=1, deadline_s=SERVER_DEADLINE_S
+    )
+    with listening(create_app(settings)) as address:
         yield address
 
 

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from tests.browser.looking import keep
+
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
 PATIENCE_MS = 240_000  # heatmaps with trust on a machine that is busy otherwise
@@ -349,6 +351,31 @@ def test_a_picture_can_be_kept_as_a_file(page: Any) -> None:
         assert height >= LEAST_PANE
         assert len(image.convert("RGB").getcolors(1 << 24)) > 1000, "picture and heatmap are in it"
         assert image.convert("RGB").getpixel((2, 2)) == (255, 255, 255), "on white, whatever the theme"
+
+
+def test_the_page_says_its_call_and_gives_all_pictures_as_one_file(page: Any) -> None:
+    page.goto(CAT)
+    await_answer(page)
+    keep(page, "05-caption")
+    page.locator("#data summary").click()
+    assert 'POST /api/v1/heatmaps {"caption":"a cat in the snow"' in page.inner_text("#data-calls")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="PNG: All pictures with heatmaps").click()
+    with Image.open(download.value.path()) as image:
+        assert image.format == "PNG"
+        assert len(image.convert("RGB").getcolors(1 << 24)) > 1000
+
+
+def test_pictures_are_starred_under_their_captions(page: Any) -> None:
+    page.goto(CAT)
+    await_answer(page)
+    star = page.locator(".picture .star").first
+    item, caption = (star.get_attribute(name) for name in ("data-id", "data-name"))
+    assert caption == page.locator(".picture figcaption a").first.inner_text()
+    star.click()
+    assert star.get_attribute("aria-pressed") == "true"
+    page.goto("/collection")
+    page.wait_for_selector(f".entry[data-id='{item}']")
 
 
 def test_how_it_is_computed_is_in_the_address_and_survives_a_reload(page: Any) -> None:

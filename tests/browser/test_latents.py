@@ -9,7 +9,7 @@ from PIL import Image
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
-ROWS = "rows => rows.slice(0, 6).map(row => row.innerText.replace(/\\s+/g, ' '))"
+CARDS = "cards => cards.slice(0, 6).map(card => card.innerText.replace(/\\s+/g, ' '))"
 TILES = "items => items.map(item => item.outerHTML.replace(/\\s+/g, ' '))"
 
 
@@ -24,8 +24,13 @@ def await_latents(page: Any) -> None:
     page.wait_for_selector("#latents:not([aria-busy])")
 
 
-def rows_of(page: Any) -> list[str]:
-    return page.eval_on_selector_all("#latents > li", ROWS)
+def cards_of(page: Any) -> list[str]:
+    return page.eval_on_selector_all("#latents > li", CARDS)
+
+
+def count_of(page: Any, value: str) -> int:
+    """The number beside a choice of "Active in"."""
+    return int(page.inner_text(f"[data-count=alive][data-value='{value}']"))
 
 
 @pytest.fixture
@@ -38,32 +43,31 @@ def sent(page: Any) -> list[dict[str, Any]]:
 
 def test_filters_of_the_gallery(page: Any) -> None:
     page.goto("/")
-    everything = int(page.inner_text("[data-count='']"))
+    everything = count_of(page, "")
     page.locator(".filters > summary").click()
     page.fill("input[name=min_purity]", "0.8")
     page.keyboard.press("Enter")
     page.wait_for_url("**min_purity=0.8**")
     await_latents(page)
-    pure = int(page.inner_text("[data-count='']"))
-    assert 0 < pure < everything
+    page.wait_for_function("n => Number(document.querySelector('[data-count=alive]').textContent) < n", arg=everything)
+    assert 0 < count_of(page, "") < everything
     page.check("input[name=active_in][value=dino]")
     page.wait_for_url("**active_in=dino**")
     page.check("input[name=active_in][value=clip_txt]")
     page.wait_for_url("**active_in=dino&active_in=clip_txt**")
     await_latents(page)
-    purities = page.eval_on_selector_all(
-        "#latents .measures div:last-child .number", "all => all.map(e => +e.textContent)"
-    )
+    shown = cards_of(page)
+    ids = [int(card.split("#")[1].split()[0]) for card in shown]
+    purities = [page.request.get(f"/api/v1/latents/{latent}").json()["purity"] for latent in ids]
     assert min(purities) >= 0.8
-    shown = rows_of(page)
     page.reload()
-    assert rows_of(page) == shown, "the server filters alike"
+    assert cards_of(page) == shown, "the server filters alike"
     assert page.locator(".filters[open]").count() == 1
     page.go_back()
     page.wait_for_selector("input[name=active_in][value=clip_txt]:not(:checked)")
     page.go_back()
     page.go_back()
-    page.wait_for_selector(f"[data-count='']:has-text('{everything}')")
+    page.wait_for_selector(f"[data-count=alive][data-value='']:has-text('{everything}')")
 
 
 def test_a_meaning_finds_latents_and_says_why(page: Any, sent: list[dict[str, Any]]) -> None:
@@ -74,8 +78,8 @@ def test_a_meaning_finds_latents_and_says_why(page: Any, sent: list[dict[str, An
     page.locator(".tabs a", has_text="Meaning").click()
     page.wait_for_url("**/find?text=penguin")
     await_latents(page)
-    assert re.fullmatch(r"activated \d\.\d\d", page.locator(".row__why").first.inner_text())
-    assert re.fullmatch(r"direction, cosine \d\.\d\d", page.locator(".row__why").last.text_content())
+    assert re.fullmatch(r"activated \d\.\d\d", page.locator(".card__why").first.inner_text())
+    assert re.fullmatch(r"direction, cosine \d\.\d\d", page.locator(".card__why").last.text_content())
     assert page.locator(".word").inner_text() == "penguin"
     page.fill("input[name=text]", "a red balloon")
     page.keyboard.press("Enter")
@@ -150,13 +154,13 @@ def test_examples_come_from_an_item_and_from_words_of_captions(page: Any, sent: 
     page.locator("text=Find its latents").click()
     page.wait_for_url("**/find?by=examples&item=s000003")
     await_latents(page)
-    assert re.fullmatch(r"active in the example and in [\d.]+% of all", page.locator(".row__why").first.inner_text())
+    assert re.fullmatch(r"active in the example and in [\d.]+% of all", page.locator(".card__why").first.inner_text())
     page.fill("input[name=add]", "penguin")
     page.locator("#offered button").first.click()
     page.wait_for_url("**item=s000003&item=*")
     await_latents(page)
     assert len(sent[-1]["item_ids"]) == 2
-    page.wait_for_selector(".row__why:has-text('of the examples')")
+    page.wait_for_selector(".card__why:has-text('of the examples')")
     page.fill("input[name=add]", "s000007")
     page.keyboard.press("Enter")
     page.wait_for_url("**item=s000007")
@@ -168,8 +172,8 @@ def test_examples_come_from_an_item_and_from_words_of_captions(page: Any, sent: 
 
 def test_mismatches_of_two_streams(page: Any) -> None:
     page.goto("/mismatches")
-    from_server = rows_of(page)
-    assert re.search(r"DINO [\d.]+% CLIP text [\d.]+% Jaccard 0\.\d\d", from_server[0])
+    from_server = cards_of(page)
+    assert re.search(r"DINO [\d.]+% CLIP text [\d.]+% Jaccard 0\.\d\d$", from_server[0])
     jaccards = page.eval_on_selector_all(
         "#latents .measures div:last-child .number", "all => all.map(e => +e.textContent)"
     )
@@ -177,7 +181,7 @@ def test_mismatches_of_two_streams(page: Any) -> None:
     page.select_option("select[name=strong]", "clip_img")
     page.wait_for_url("**strong=clip_img**")
     await_latents(page)
-    assert "CLIP image" in rows_of(page)[0]
+    assert "CLIP image" in cards_of(page)[0]
     page.select_option("select[name=weak]", "clip_img")
     assert page.input_value("select[name=strong]") == "clip_txt", "one stream twice has no disagreement"
     page.wait_for_url(re.compile(r"strong=clip_txt&weak=clip_img$"))
@@ -185,8 +189,9 @@ def test_mismatches_of_two_streams(page: Any) -> None:
     page.go_back()
     page.wait_for_selector("select[name=strong] >> nth=0")
     page.wait_for_selector(f"#latents > li:first-child:has-text('{from_server[0].split()[0]}')")
+    page.wait_for_url("**/mismatches")
     await_latents(page)
-    assert rows_of(page) == from_server, "rows made by the server and by script are alike"
+    assert cards_of(page) == from_server, "cards made by the server and by script are alike"
     page.locator("label:has(input[value=silent])").click()
     page.select_option("select[name=at_most]", "0.8")
     page.wait_for_url("**kind=silent&at_most=0.8")

@@ -1,12 +1,15 @@
 """The retrieval page in a real browser: sums of terms, filters, ways, and what makes a hit's score."""
 
 import io
+import math
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from PIL import Image
+
+from tests.browser.looking import keep
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 
@@ -34,6 +37,32 @@ def hits_of(page: Any) -> list[str]:
 
 def chips_of(page: Any) -> list[list[str]]:
     return page.eval_on_selector_all("#terms > .term", CHIPS)
+
+
+def unfold(page: Any) -> None:
+    page.locator("#choices > summary").click()
+
+
+def move_slider(page: Any, nth: int, *weights: float) -> None:
+    """The slider of a chip moves through these weights, as if a pointer held it."""
+    page.locator(".term__slider").nth(nth).evaluate(
+        "(slider, weights) => weights.forEach(weight => { slider.value = weight; "
+        "slider.dispatchEvent(new Event('input', { bubbles: true })); })",
+        list(weights),
+    )
+
+
+def let_go(page: Any, nth: int) -> None:
+    page.locator(".term__slider").nth(nth).evaluate(
+        "slider => slider.dispatchEvent(new Event('change', { bubbles: true }))"
+    )
+
+
+def best(page: Any, *terms: dict[str, Any], **more: Any) -> list[dict[str, Any]]:
+    """The hits that the API finds."""
+    answer = page.request.post("/api/v1/retrieve", data={"query": list(terms), **more})
+    hits: list[dict[str, Any]] = answer.json()["hits"]
+    return hits
 
 
 def type_term(page: Any, typed: str) -> None:
@@ -65,14 +94,14 @@ def test_a_sum_of_terms_is_in_the_address_and_survives_a_reload(page: Any, sent:
     assert page.url.endswith("/retrieve?term=text:a+red+balloon&term=-1+text:at+night&term=-1+latent:17")
     page.locator(".term__sign").nth(2).click()
     page.wait_for_url("**term=latent:17")
-    page.locator(".term__weight").nth(1).fill("0.5")
+    page.locator(".term__weight").nth(1).fill("-0.5")
     page.keyboard.press("Enter")
     page.wait_for_url("**term=-0.5+text:at+night**")
     await_hits(page)
     query = [{"text": "a red balloon", "weight": 1}, {"text": "at night", "weight": -0.5}, {"latent": 17, "weight": 1}]
     assert sent[-1]["query"] == query
     shown = chips_of(page)
-    assert [(sign, weight) for sign, _, weight in shown] == [("+", "1"), ("−", "0.5"), ("+", "1")]
+    assert [(sign, weight) for sign, _, weight in shown] == [("+", "1"), ("−", "-0.5"), ("+", "1")]
     assert shown[2][1].startswith("#17 "), "a latent is named"
     page.reload()
     await_hits(page)
@@ -112,8 +141,10 @@ def test_what_is_subtracted_changes_the_hits(page: Any, sent: list[dict[str, Any
     assert before[0] not in hits_of(page), "items of the query are left out"
     assert sent[-1]["query"][1] == {"item_id": before[0], "weight": -1}
     assert page.evaluate("document.activeElement.id") == "q", "the focus does not get lost"
-    page.locator(".hit").first.locator("[data-use]").click()
+    page.locator(".hit").first.locator("[data-why]").click()
+    page.locator("#why [data-use]").click()
     page.wait_for_url("**/retrieve?term=item:*")
+    assert not page.locator("#why").is_visible()
     await_hits(page)
     assert len(chips_of(page)) == 1
 
@@ -131,6 +162,7 @@ def test_filters_narrow_what_is_searched(page: Any, sent: list[dict[str, Any]]) 
     page.goto(PENGUIN)
     await_hits(page)
     assert "all 200 items" in page.inner_text("#reading")
+    unfold(page)
     page.focus("input[name=label]")
     page.wait_for_selector("#labels option[value=penguin]", state="attached")
     page.fill("input[name=label]", "penguin")
@@ -159,6 +191,7 @@ def test_filters_narrow_what_is_searched(page: Any, sent: list[dict[str, Any]]) 
 def test_every_way_says_what_its_score_is(page: Any, sent: list[dict[str, Any]]) -> None:
     page.goto(PENGUIN)
     await_hits(page)
+    unfold(page)
     page.select_option("select[name=measure]", "dot")
     page.wait_for_selector(".hit:has-text('dot product of codes')")
     for way in ("reconstruction", "backbone"):
@@ -224,24 +257,298 @@ def test_more_or_less_of_a_latent(page: Any, sent: list[dict[str, Any]]) -> None
     assert len(chips_of(page)) == 1, "as much more as less: nothing is left of it"
 
 
-def test_where_leads_to_the_caption_page_or_shows_heatmaps_in_place(page: Any) -> None:
+def test_where_leads_to_the_caption_page_or_shows_heatmaps_in_the_drawer(page: Any) -> None:
     page.set_default_timeout(240_000)  # trust on a machine that is busy otherwise
     page.goto(PENGUIN)
     await_hits(page)
     first = hits_of(page)[0]
-    where = page.locator(".hit").first.locator("text=Where?")
+    page.locator(".hit [data-why]").first.click()
+    where = page.locator("#why a", has_text="Where is the whole text?")
     assert where.get_attribute("href") == f"/caption?q=a+penguin+and+a+fire+engine&item={first}"
     type_term(page, "- night")
-    page.wait_for_selector("[data-where]")
+    page.locator(".hit [data-why]").first.click()
     with page.expect_request("**/heatmaps") as asked:
-        page.locator("[data-where]").first.click()
+        page.locator("#why [data-where]").click()
     body = asked.value.post_data_json
     assert body["item_ids"] == [hits_of(page)[0]]
     assert 1 <= len(body["latents"]) <= 8
-    page.wait_for_selector(".hit__where .trust[data-judged]")
-    assert page.locator(".hit__where canvas").count() == 2
-    page.locator("[data-where]").first.click()
-    page.wait_for_selector(".hit__where", state="hidden")
+    page.wait_for_selector("#why .trust[data-judged]")
+    assert page.locator("#why canvas").count() == 2
+    assert page.locator("#why a", has_text="Where is the whole text?").count() == 0
+
+
+def test_a_slider_ranks_anew_while_it_moves_and_is_one_step_back(page: Any, sent: list[dict[str, Any]]) -> None:
+    night = {"text": "night"}
+    penguin = {"text": "a penguin and a fire engine"}
+    page.goto(f"{PENGUIN}&term=text:night")
+    await_hits(page)
+    steps = page.evaluate("history.length")
+    page.evaluate("for (const row of document.querySelectorAll('.hit')) row.known = true")
+    moved = []
+    page.expose_function("glided", lambda: moved.append(1))
+    page.evaluate(
+        "() => { const animate = Element.prototype.animate; Element.prototype.animate = function (frames, how) "
+        "{ if (frames[0].transform) glided(); return animate.call(this, frames, how); }; }"
+    )
+    slider = page.locator(".term__slider").nth(1)
+    box = slider.bounding_box()
+    page.mouse.move(box["x"] + 0.75 * box["width"], box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.02 * box["width"], box["y"] + box["height"] / 2, steps=6)
+    page.wait_for_url("**term=-2+text:night")
+    expected = best(page, penguin, {**night, "weight": -2})
+    page.wait_for_selector(f".hit:first-child[data-item='{expected[0]['item_id']}']")
+    page.wait_for_function("n => document.querySelectorAll('.hit').length === n", arg=len(expected))
+    assert hits_of(page) == [hit["item_id"] for hit in expected]
+    assert page.evaluate("history.length") == steps, "while it moves there is no step for each weight"
+    stayed = page.locator(".hit").evaluate_all("rows => rows.filter(row => row.known).length")
+    assert moved if stayed else not moved
+    keep(page, "06-retrieve-slider")
+    page.mouse.up()
+    page.wait_for_function("n => history.length === n", arg=steps + 1)
+    await_hits(page)
+    assert page.locator(".term__weight").nth(1).input_value() == "-2"
+    page.go_back()
+    page.wait_for_url(f"**{PENGUIN}&term=text:night")
+    page.wait_for_function("() => document.querySelectorAll('.term__weight')[1].value === '1'")
+    await_hits(page)
+    assert hits_of(page) == [hit["item_id"] for hit in best(page, penguin, night)]
+
+
+def test_arrow_keys_on_a_slider_are_one_step_back(page: Any) -> None:
+    page.goto(f"{PENGUIN}&term=text:night")
+    await_hits(page)
+    steps = page.evaluate("history.length")
+    page.locator(".term__slider").nth(1).focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowLeft")
+    page.wait_for_url("**term=0.7+text:night")
+    await_hits(page)
+    assert page.evaluate("history.length") == steps + 1
+    assert page.evaluate("document.activeElement.className") == "term__slider"
+    page.go_back()
+    page.wait_for_url(f"**{PENGUIN}&term=text:night")
+
+
+def test_a_stale_answer_never_overwrites_that_of_a_newer_weight(page: Any) -> None:
+    page.goto(f"{PENGUIN}&term=text:night")
+    await_hits(page)
+    held: list[Any] = []
+
+    def hold(route: Any) -> None:
+        weight = route.request.post_data_json["query"][1]["weight"]
+        if weight == -2:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/api/v1/retrieve", hold)
+    with page.expect_request("**/retrieve"):
+        move_slider(page, 1, -2)
+    with page.expect_response("**/retrieve"):
+        move_slider(page, 1, 2)
+    let_go(page, 1)
+    page.wait_for_url("**term=2+text:night")
+    await_hits(page)
+    expected = [
+        hit["item_id"] for hit in best(page, {"text": "a penguin and a fire engine"}, {"text": "night", "weight": 2})
+    ]
+    page.wait_for_selector(f".hit:first-child[data-item='{expected[0]}']")
+    assert hits_of(page) == expected
+    held[0].continue_()
+    page.wait_for_timeout(300)
+    assert hits_of(page) == expected
+
+
+def test_who_prefers_reduced_motion_sees_hits_in_their_places_at_once(page: Any) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    page.goto(f"{PENGUIN}&term=text:night")
+    await_hits(page)
+    page.evaluate("() => { Element.prototype.animate = () => { throw new Error('it moves'); }; }")
+    with page.expect_response("**/retrieve"):
+        move_slider(page, 1, -2)
+    let_go(page, 1)
+    page.wait_for_url("**term=-2+text:night")
+    await_hits(page)
+
+
+def test_a_term_of_weight_0_stays_in_sight_and_is_not_asked_for(page: Any, sent: list[dict[str, Any]]) -> None:
+    page.goto(f"{PENGUIN}&term=text:night")
+    await_hits(page)
+    move_slider(page, 1, 0)
+    let_go(page, 1)
+    page.wait_for_url("**term=0+text:night")
+    await_hits(page)
+    assert sent[-1]["query"] == [{"text": "a penguin and a fire engine", "weight": 1}]
+    assert page.locator(".term").count() == 2
+    page.locator(".term__weight").nth(0).fill("0")
+    page.keyboard.press("Tab")
+    page.wait_for_selector("#status:has-text('Every weight is 0')")
+    page.locator(".term__weight").nth(1).fill("0.4")
+    page.keyboard.press("Tab")
+    await_hits(page)
+    assert sent[-1]["query"] == [{"text": "night", "weight": 0.4}]
+
+
+def test_the_drawer_writes_the_score_out(page: Any) -> None:
+    page.goto(f"{PENGUIN}&term=-0.5+text:night")
+    await_hits(page)
+    item = hits_of(page)[1]
+    page.locator(f".hit[data-item={item}] [data-why]").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**why={item}")
+    assert page.evaluate("document.activeElement.id") == "why", "the focus moves in"
+    page.wait_for_selector(".apart__list li[data-latent]")
+    hit = best(page, {"text": "a penguin and a fire engine"}, {"text": "night", "weight": -0.5})[1]
+    rows = page.locator(".sum tbody tr").evaluate_all(
+        "rows => rows.map(row => [...row.cells].map(cell => cell.innerText))"
+    )
+    adds = [float(cells[-3].replace("−", "-")) for cells in rows]
+    assert sum(adds) == pytest.approx(hit["score"], abs=0.0006 * len(adds))
+    assert float(page.locator(".sum tfoot td").first.inner_text()) == pytest.approx(hit["score"], abs=0.0006)
+    lengths = [float(n) for n in re.findall(r"\d\.\d\d", page.inner_text(".why__rule"))]
+    for cells in rows:
+        if len(cells) == 6:  # a latent of its own, not "2 more latents"
+            asked, active, added = (float(cell.replace("−", "-")) for cell in cells[1:4])
+            assert added == pytest.approx(asked * active / math.prod(lengths), abs=0.03)
+    code = page.request.post("/api/v1/encode", data={"item_id": item}).json()["codes"]
+    answer = page.request.post(
+        "/api/v1/retrieve",
+        data={"query": [{"text": "a penguin and a fire engine"}, {"text": "night", "weight": -0.5}]},
+    ).json()
+    asked_for = {entry["latent"] for entry in answer["query_code"]}
+    own = [str(entry["latent"]) for entry in code[answer["target"]] if entry["latent"] not in asked_for][:3]
+    extra = page.locator(".apart section").last.locator("li")
+    assert extra.evaluate_all("rows => rows.map(row => row.dataset.latent)") == own
+    keep(page, "06-retrieve-why")
+    page.keyboard.press("Escape")
+    page.wait_for_url(lambda url: "why" not in url)
+    assert not page.locator("#why").is_visible()
+    assert page.evaluate("document.activeElement.closest('.hit').dataset.item") == item, "and back"
+    page.go_back()
+    page.wait_for_selector("#why:not([hidden])")
+    page.reload()
+    await_hits(page)
+    assert page.locator("#why .why__score").inner_text().startswith(f"{hit['score']:.3f}")
+
+
+def test_the_drawer_follows_the_query(page: Any, sent: list[dict[str, Any]]) -> None:
+    page.goto(f"{PENGUIN}&term=-0.5+text:night")
+    await_hits(page)
+    page.locator(".hit [data-why]").first.click()
+    before = page.inner_text(".why__score")
+    move_slider(page, 1, -0.2)
+    let_go(page, 1)
+    page.wait_for_function("said => document.querySelector('.why__score').innerText !== said", arg=before)
+    more = page.locator("#why .sum [data-weigh^='+']").first
+    weighed = more.get_attribute("data-weigh")
+    more.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**term=0.5+latent:{weighed.removeprefix('+')}**why=*")
+    await_hits(page)
+    assert sent[-1]["query"][-1] == {"latent": int(weighed), "weight": 0.5}
+    assert page.evaluate("document.activeElement.dataset.weigh") == weighed, "it can be pressed again"
+    page.locator("#why [data-add='-1']").click()
+    page.wait_for_url("**term=-1+item:**")
+    page.wait_for_selector("#why:has-text('not among the hits any more')")
+
+
+def test_the_drawer_is_a_sheet_on_a_narrow_screen(page: Any) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(PENGUIN)
+    await_hits(page)
+    page.locator(".hit [data-why]").nth(1).click()
+    page.wait_for_selector("#why .sum")
+    sheet = page.locator("#why").bounding_box()
+    assert (sheet["x"], sheet["width"]) == (0, page.locator(".masthead").bounding_box()["width"])
+    assert sheet["y"] + sheet["height"] == pytest.approx(844, abs=1)
+    page.wait_for_function("() => document.querySelectorAll('.hit')[1].getBoundingClientRect().top >= 0")
+    assert page.locator(".hit [data-why]").nth(1).bounding_box()["y"] < sheet["y"], "the hit stays in sight"
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    keep(page, "06-retrieve-why-390")
+    page.locator(".why__close").click()
+    assert not page.locator("#why").is_visible()
+
+
+def test_hits_of_several_ways_are_linked_and_lone_ones_marked(page: Any) -> None:
+    page.goto(f"{PENGUIN}&way=all")
+    page.wait_for_selector("#status:has-text('3 of 3 ways')")
+    query = {"text": "a penguin and a fire engine"}
+    found = {
+        way: [hit["item_id"] for hit in best(page, query, way=way, limit=24)]
+        for way in ("latent", "reconstruction", "backbone")
+    }
+    columns = [
+        column.locator(".brief").evaluate_all("rows => rows.map(row => [row.dataset.item, 'alone' in row.dataset])")
+        for column in page.locator(".compare__way").all()
+    ]
+    for (way, ids), column in zip(found.items(), columns, strict=True):
+        others = set().union(*(set(known) for other, known in found.items() if other != way))
+        assert [tuple(row) for row in column] == [(item, item not in others) for item in ids[:12]]
+    here, there_too = found["latent"][:12], found["reconstruction"][:12]
+    both = next(item for item in here if item in there_too and here.index(item) != there_too.index(item))
+    page.locator(".compare__way").first.locator(f".brief[data-item={both}]").hover()
+    there = page.locator(".compare__way").nth(1).locator(f".brief[data-item={both}]")
+    ranks = [found[way].index(both) + 1 for way in ("latent", "reconstruction")]
+    assert there.locator(".brief__jump").inner_text() == f"{ranks[0]} → {ranks[1]}"
+    assert "linked" in there.evaluate("row => ({...row.dataset})")
+    keep(page, "06-retrieve-columns")
+    there.locator("[data-why]").click()
+    page.wait_for_url(f"**why={both}&by=reconstruction")
+    assert page.locator("#why .sift [aria-pressed=true]").inner_text().split() == ["Reconstruction", str(ranks[1])]
+    page.locator("#why .sift [data-by=latent]").click()
+    page.wait_for_url("**by=latent")
+    assert (
+        page.locator("#why .why__score")
+        .inner_text()
+        .startswith(f"{best(page, query, limit=24)[ranks[0] - 1]['score']:.3f}")
+    )
+
+
+def test_columns_are_ranked_anew_while_a_weight_moves(page: Any) -> None:
+    page.goto(f"{PENGUIN}&term=text:night&way=all")
+    page.wait_for_selector("#status:has-text('3 of 3 ways')")
+    move_slider(page, 1, -1)
+    page.wait_for_url("**term=-1+text:night**")
+    expected = best(page, {"text": "a penguin and a fire engine"}, {"text": "night", "weight": -1}, limit=24)
+    ids = [hit["item_id"] for hit in expected[:12]]
+    page.wait_for_function(
+        "ids => [...document.querySelectorAll('.compare__way:first-child .brief')].map(row => row.dataset.item).join() "
+        "=== ids",
+        arg=",".join(ids),
+    )
+    let_go(page, 1)
+    page.wait_for_selector("#status:has-text('3 of 3 ways')")
+
+
+def test_places_of_hits_are_held_while_the_first_answer_comes(page: Any) -> None:
+    held: list[Any] = []
+    page.route("**/api/v1/retrieve", lambda route: held.append(route))
+    page.goto(PENGUIN)
+    page.wait_for_selector(".hit--skeleton")
+    assert page.locator(".hit--skeleton").count() == 24
+    place = page.locator(".hit--skeleton").first.bounding_box()
+    held[0].continue_()
+    await_hits(page)
+    assert page.locator(".hit--skeleton").count() == 0
+    hit = page.locator(".hit").first.bounding_box()
+    assert [hit[edge] for edge in ("x", "width")] == [place[edge] for edge in ("x", "width")]
+    assert hit["y"] == pytest.approx(place["y"], abs=12)
+
+
+def test_the_page_says_its_calls_and_gives_hits_as_a_file(page: Any) -> None:
+    page.goto(PENGUIN)
+    await_hits(page)
+    page.locator("#data summary").click()
+    assert "POST /api/v1/retrieve" in page.inner_text("#data-calls")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="PNG: The hits").click()
+    with Image.open(download.value.path()) as image:
+        assert image.format == "PNG"
+    page.goto(f"{PENGUIN}&way=all")
+    page.wait_for_selector("#status:has-text('3 of 3 ways')")
+    page.locator("#data summary").click()
+    assert page.inner_text("#data-calls").count("POST /api/v1/retrieve") == 3
 
 
 def test_ticked_hits_are_examples_to_find_latents_with(page: Any) -> None:
@@ -287,18 +594,16 @@ def test_a_newer_query_wins(page: Any) -> None:
     assert page.locator(".read__term").count() == 2
 
 
-def test_choices_are_folded_on_a_narrow_screen_unless_they_say_something(page: Any) -> None:
+def test_choices_are_folded_unless_they_say_something(page: Any) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto(PENGUIN)
+    await_hits(page)
     assert not page.locator("select[name=split]").is_visible()
-    page.locator("#choices > summary").click()
+    unfold(page)
     page.select_option("select[name=split]", "test")
     page.wait_for_url("**split=test")
     page.reload()
     assert page.locator("select[name=split]").is_visible()
-    page.goto(PENGUIN)
-    page.set_viewport_size({"width": 1280, "height": 844})
-    page.wait_for_selector("select[name=split]")
 
 
 @pytest.mark.parametrize("width", [390, 1280, 1920])

@@ -1,6 +1,6 @@
-// Addresses that a person can read: spaces as "+", and colons, commas, slashes and "@" as they are.
+// Addresses that a person can read: spaces as "+", and colons, semicolons, commas, slashes and "@" as they are.
 
-const PLAIN = { "%20": "+", "%3A": ":", "%2C": ",", "%2F": "/", "%40": "@", "'": "%27" };
+const PLAIN = { "%20": "+", "%3A": ":", "%3B": ";", "%2C": ",", "%2F": "/", "%40": "@", "'": "%27" };
 
 /**
  * A path with parameters; empty ones are left out.
@@ -20,5 +20,5 @@ export function visit(address, { replace = false, state = null } = {}) {
 }
 
 function readable(value) {
-  return encodeURIComponent(value).replace(/%20|%3A|%2C|%2F|%40|'/g, (code) => PLAIN[code]);
+  return encodeURIComponent(value).replace(/%20|%3A|%3B|%2C|%2F|%40|'/g, (code) => PLAIN[code]);
 }

@@ -32,6 +32,11 @@ export function mismatches(parameters, signal) {
   return getJson("/latents/mismatches", parameters, signal);
 }
 
+/** How many latents each choice of a filter would leave (schemas.LatentCounts). @param {[string, unknown][]} parameters of schemas.LatentFilter */
+export function latentCounts(parameters, signal) {
+  return getJson("/latents/counts", parameters, signal);
+}
+
 /** The latents that have a place on the map, as parallel lists (schemas.LatentMap). @param {[string, unknown][]} parameters of schemas.LatentFilter, and `stream` */
 export function latentMap(parameters, signal) {
   return getJson("/latents/map", parameters, signal);
@@ -82,6 +87,11 @@ export async function upload(file, signal) {
   const body = new FormData();
   body.append("file", file);
   return (await ask("/uploads", { method: "POST", body, signal })).json();
+}
+
+/** Codes of a text, an item or a sent picture under per-stream selection (schemas.Encoding). @param {object} request schemas.EncodeRequest */
+export function encode(request, signal) {
+  return postJson("/encode", request, signal);
 }
 
 /** Hits for a schemas.RetrieveRequest (schemas.Retrieval). */

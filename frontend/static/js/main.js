@@ -1,46 +1,29 @@
-// On every page: keys, the theme button, the help dialog, links to copy, and latents that light up together.
+// On every page: the search box, keys, the theme button, links to copy, stars, and latents that light up together.
+import { watchKeys } from "./keys.js";
 import "./parts/data.js";
 import { watchStars } from "./parts/star.js";
+import { watchSearch } from "./search/searchbox.js";
 import { announce } from "./status.js";
 
-const PLACES = { l: "/", c: "/caption", r: "/retrieve", m: "/compare", e: "/evaluation", s: "/collection" };
-const CHORD_MS = 1200;
-const keys = document.querySelector("#keys");
-let chordStarted = -Infinity;
-
-document.querySelector("#open-keys").addEventListener("click", () => keys.showModal());
 document.querySelector("#theme").addEventListener("click", changeTheme);
 showThemeName(document.documentElement.dataset.theme);
+showCurrentPage();
 watchStars();
-document.addEventListener("keydown", onKey);
+watchKeys();
+watchSearch();
+document.addEventListener("keydown", ({ key }) => key === "Escape" && closeHints());
 document.addEventListener("click", onClick);
 for (const name of ["pointerover", "focusin"]) document.addEventListener(name, (event) => lightUp(event.target));
 
-function onKey(event) {
-  if (event.key === "Escape") closeHints();
-  const typing = event.target.matches?.("input:not([type=radio], [type=checkbox], [type=range]), select, textarea");
-  if (typing || keys.open || event.ctrlKey || event.metaKey || event.altKey) return;
-  const chord = performance.now() - chordStarted < CHORD_MS;
-  chordStarted = -Infinity;
-  if (chord && PLACES[event.key]) return void (location.href = PLACES[event.key]);
-  if (event.key === "g") chordStarted = performance.now();
-  else if (event.key === "?") keys.showModal();
-  else if (event.key === "t") changeTheme();
-  else if (event.key === "[") document.querySelector("a[rel=prev]")?.click();
-  else if (event.key === "]") document.querySelector("a[rel=next]")?.click();
-  else if (event.key === "/") focusSearch(event);
-}
-
-function focusSearch(event) {
-  const search = document.querySelector("[data-search]");
-  if (!search) return;
-  event.preventDefault();
-  search.focus();
-  search.select();
+/** Where the navigation is wider than the screen, it shows the page that is current. */
+function showCurrentPage() {
+  const current = document.querySelector(".nav [aria-current]");
+  if (!current) return;
+  const nav = current.parentElement;
+  nav.scrollLeft = current.offsetLeft - nav.offsetLeft - (nav.clientWidth - current.offsetWidth) / 2;
 }
 
 function onClick(event) {
-  if (event.target === keys) keys.close(); // the backdrop
   closeHints(event.target.closest?.(".hint, .menu"));
   if (event.target.closest?.("[data-copy-link]")) copyLink();
 }

@@ -5,6 +5,7 @@ import { count, timing } from "../format.js";
 import { Answer } from "../parts/answer.js";
 import { codeList, ranksOf } from "../parts/bar.js";
 import { keptDisplay, setDisplay } from "../parts/controls.js";
+import { showCall, showPicture } from "../parts/data.js";
 import { acceptPictures } from "../parts/drop.js";
 import { markIsolated, offerIsolation, showIsolation } from "../parts/isolation.js";
 import { namesOf, showMethod } from "../parts/method.js";
@@ -110,10 +111,13 @@ async function run() {
   if (!view.q) return announce(view.item || view.upload ? "Write a caption to look for in this picture." : "");
   find("primer")?.remove();
   announce("Reading the caption", { busy: true });
+  const body = requestFor(view, keptIds(view) ?? history.state?.ids ?? null);
   try {
-    for await (const line of api.heatmaps(requestFor(view, keptIds(view) ?? history.state?.ids ?? null), signal)) {
+    for await (const line of api.heatmaps(body, signal)) {
       if (signal.aborted) return;
       take(line, view);
+      if (line.kind === "caption") showCall("heatmaps", { title: "Heatmaps", method: "POST", path: `${api.ROOT}/heatmaps`, body });
+      if (line.kind === "picture" && answer.arrived === 1) showPicture("pictures", "All pictures with heatmaps", () => answer.drawAll([latentAlone() && `Only ${latentAlone()}`, namesOf(method).join(" · ")].filter(Boolean)));
     }
   } catch (error) {
     if (!signal.aborted && !isAbort(error)) fail(error, run);
@@ -190,10 +194,14 @@ function showAlone({ latent }, code) {
   next?.focus({ preventScroll: true });
 }
 
+/** The name of the latent that is shown alone, or "". */
+function latentAlone() {
+  return isolation.hidden ? "" : isolation.querySelector("b").textContent;
+}
+
 async function save(itemId) {
-  const alone = isolation.hidden ? "" : isolation.querySelector("b").textContent;
   try {
-    await answer.save(itemId, alone, namesOf(method).slice(0, 2).join(" · "));
+    await answer.save(itemId, latentAlone(), namesOf(method).slice(0, 2).join(" · "));
   } catch {
     announce("The file could not be made: the picture did not load.");
   }

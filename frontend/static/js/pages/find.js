@@ -4,10 +4,11 @@ import * as api from "../api.js";
 import { imageHref, streamTitle, uploadHref } from "../bundle.js";
 import { el, isPlainClick } from "../dom.js";
 import { count, decimal, percent, timing } from "../format.js";
+import { showCall } from "../parts/data.js";
 import { acceptPictures } from "../parts/drop.js";
 import { Examples } from "../parts/examples.js";
 import { another, currentQuery, further, queryHref, requestFor } from "../parts/latentquery.js";
-import { latentRow } from "../parts/latentrow.js";
+import { latentCard } from "../parts/latentcard.js";
 import { RegionFrame } from "../parts/regionframe.js";
 import { readWords } from "../parts/words.js";
 import { announce, isAbort, troubleBox } from "../status.js";
@@ -71,7 +72,9 @@ async function run() {
   announce("Searching", { busy: true });
   try {
     const answer = await api.searchLatents(wanted, signal);
-    if (!signal.aborted) show(answer, query);
+    if (signal.aborted) return;
+    show(answer, query);
+    showCall("latents", { title: "Latents", method: "POST", path: `${api.ROOT}/latents/search`, body: wanted });
   } catch (error) {
     if (!signal.aborted && !isAbort(error)) fail(error, run);
   }
@@ -99,6 +102,7 @@ function restart() {
 
 function clear() {
   announce("");
+  showCall("latents", null);
   list.replaceChildren();
   list.removeAttribute("aria-busy");
   reading.hidden = found.hidden = more.hidden = true;
@@ -110,7 +114,7 @@ function fail(error, retry) {
 }
 
 function show(answer, query) {
-  list.replaceChildren(...answer.latents.map((one) => latentRow(one.latent, { why: whyFound(one, query.items.length) })));
+  list.replaceChildren(...answer.latents.map((one) => latentCard(one.latent, { why: whyFound(one, query.items.length) })));
   list.removeAttribute("aria-busy");
   found.hidden = !answer.latents.length;
   more.hidden = Boolean(query.limit) || answer.latents.length < LIMIT;

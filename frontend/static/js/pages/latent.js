@@ -1,6 +1,30 @@
-// A latent's page: items of another interval without a page load, and histograms. Dead latents have neither.
+// A latent's page: other items, heatmaps and tests without a page load. The address holds the view (parts/latentview.js).
+import { showPicture } from "../parts/data.js";
 import { plotInSight } from "../parts/histograms.js";
 import { Intervals } from "../parts/intervals.js";
+import { LatentHeat } from "../parts/latentheat.js";
+import { besideSheet, columnsSheet } from "../parts/latentsheet.js";
+import { LatentTest } from "../parts/latenttest.js";
+import { change, currentView, followView } from "../parts/latentview.js";
 
-if (document.querySelector("#intervals")) new Intervals();
+// Dead latents have no columns, and not every bundle can look at pictures or read texts.
+const heat = document.querySelector("#heat") && new LatentHeat((on) => {
+  change({ heat: on ? "1" : "" });
+  follow();
+});
+const intervals = document.querySelector("#intervals") && new Intervals({ onLeave: () => heat?.stop(), onShow: () => heat?.again() });
+const test = document.querySelector("#test") && new LatentTest();
+
+if (intervals) showPicture("columns", "The columns", columnsSheet);
+if (document.querySelector(".beside__row")) showPicture("beside", "Before and after", besideSheet);
 if (document.querySelector("#histograms")) plotInSight();
+addEventListener("popstate", follow);
+follow();
+
+/** Makes the page agree with its address. */
+function follow() {
+  followView();
+  intervals?.follow();
+  heat?.follow(currentView().heat === "1");
+  test?.follow();
+}

@@ -1,20 +1,21 @@
-// Latents on which two streams disagree: other streams without a page load, and further rows while scrolling.
+// Latents on which two streams disagree: other streams without a page load, and all of them under one scroll bar.
 import { addressOf, visit } from "../address.js";
 import * as api from "../api.js";
 import { streamTitle } from "../bundle.js";
 import { fillForm, pairsOf } from "../form.js";
 import { count, decimal, logShare, percent } from "../format.js";
-import { latentRow } from "../parts/latentrow.js";
-import { Rows } from "../parts/rows.js";
+import { CardGrid } from "../parts/cardgrid.js";
+import { showCall } from "../parts/data.js";
+import { latentCard } from "../parts/latentcard.js";
+import { keepPlace, keptPlace, watchPlace } from "../parts/place.js";
 import { announce } from "../status.js";
 
-const LIMIT = 24;
 const form = document.querySelector("#filters");
 const { strong, weak } = form.elements;
 const USUAL = { strong: strong.options[0].value, weak: weak.options[weak.options.length - 1].value, kind: "different", at_most: "0.5" };
-const rows = new Rows({
-  ask: (cursor, signal) => api.mismatches([...pairsOf(form), ["limit", LIMIT], ["cursor", cursor]], signal),
-  row,
+const grid = new CardGrid({
+  ask,
+  card,
   empty: "No latent: in this way, the two streams never disagree.",
   shown: ({ total }) => announce(count(total, "latent") + (total ? ", the greatest disagreement first" : "")),
 });
@@ -26,20 +27,29 @@ form.addEventListener("change", ({ target }) => {
   // One stream twice has no disagreement: the other one takes the place that came free.
   if (strong.value === weak.value) (target === strong ? weak : strong).value = target === strong ? before[0] : before[1];
   before = [strong.value, weak.value];
+  keepPlace();
   if (visit(addressOf("/mismatches", pairsOf(form, USUAL)))) reload();
 });
 addEventListener("popstate", () => {
   fillForm(form, new URLSearchParams(location.search), USUAL);
   before = [strong.value, weak.value];
-  reload();
+  reload(keptPlace());
 });
+watchPlace();
 
-function reload() {
+function reload(place = null) {
   document.querySelector("main .notice")?.remove();
-  rows.reload();
+  announce("Looking for latents", { busy: true });
+  grid.reload(place);
 }
 
-function row({ latent, strong_density: most, weak_density: least, alignment }, page) {
+function ask(start, limit, signal) {
+  const asked = [...pairsOf(form), ...(start ? [["start", start]] : []), ["limit", limit]];
+  showCall("latents", { title: "Mismatches", method: "GET", path: addressOf(`${api.ROOT}/latents/mismatches`, asked) });
+  return api.mismatches(asked, signal);
+}
+
+function card({ latent, strong_density: most, weak_density: least, alignment }, { strong: first, weak: second }) {
   const density = (stream, share) => [streamTitle(stream), logShare(share), percent(share)];
-  return latentRow(latent, { measures: [density(page.strong, most), density(page.weak, least), ["Jaccard", alignment ?? 0, decimal(alignment)]] });
+  return latentCard(latent, { measures: [density(first, most), density(second, least), ["Jaccard", alignment ?? 0, decimal(alignment)]] });
 }

@@ -3,9 +3,12 @@ import { imageHref, uploadHref } from "../bundle.js";
 import { legend, readDisplay, showDisplay, showScales } from "./controls.js";
 import { PICTURE_PIXELS, savePicture } from "./download.js";
 import { drawHeatmap, largest } from "./heatmap.js";
+import { drawHeatmapSheet } from "./heatmapsheet.js";
 import { fillPicture, paneOf, pictureFigure } from "./picture.js";
 import { endTrust, showTrust } from "./trust.js";
 import { isolates, subjectOf } from "./view.js";
+
+const SHEET_PIXELS = 448;
 
 /** Pictures as they come. Until the first line is here, the page keeps what it shows. */
 export class Answer {
@@ -83,10 +86,27 @@ export class Answer {
 
   /** Hands a picture to the visitor as a file. @param {string} alone see savePicture @param {string} how */
   async save(id, alone, how) {
-    const address = this.#view.upload ? uploadHref(this.#view.upload, PICTURE_PIXELS) : imageHref(id, PICTURE_PIXELS);
+    const address = this.#addressOf(id, PICTURE_PIXELS);
     const display = readDisplay(this.#places.viewer);
     const verdicts = this.#verdicts.get(id) ?? new Map();
     await savePicture(this.#pictures.get(id), { view: this.#view, alone, how, address, display, verdicts, lookOf: (heatmap) => this.#lookOf(heatmap) });
+  }
+
+  /** All pictures that are here, on one canvas. @param {string[]} notes lines under the caption */
+  drawAll(notes) {
+    const { opacity, same } = readDisplay(this.#places.viewer);
+    const pictures = [...this.#pictures].map(([id, picture]) => ({
+      picture,
+      address: this.#addressOf(id, SHEET_PIXELS),
+      ratio: Number(this.#figures.get(id).querySelector(".pane__frame").style.getPropertyValue("--ratio")) || 1,
+    }));
+    const streams = pictures[0].picture.heatmaps.map(({ stream }) => stream);
+    const scales = same ? "One scale for all pictures of a stream" : "Each picture sets its own scale: even noise looks bright";
+    return drawHeatmapSheet({ title: `“${this.#view.q}”`, notes: [...notes, scales], streams, pictures, opacity, lookOf: (heatmap) => this.#lookOf(heatmap) });
+  }
+
+  #addressOf(id, size) {
+    return this.#view.upload ? uploadHref(this.#view.upload, size) : imageHref(id, size);
   }
 
   #lookOf(heatmap) {

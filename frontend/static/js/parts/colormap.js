@@ -6,7 +6,7 @@ let table = null;
 
 /** 256 opaque colours from low to high as packed RGB bytes. @returns {Uint8ClampedArray} of 256 * 3 */
 export function heatTable() {
-  table ??= build(readStops());
+  table ??= joinStops(readStops());
   return table;
 }
 
@@ -30,12 +30,13 @@ function parseHex(text) {
   return [1, 3, 5].map((at) => Number.parseInt(text.slice(at, at + 2), 16) / 255);
 }
 
-function build(stops) {
+/** 256 colours between some, in equal steps to the eye. @param {number[][]} stops shares of red, green and blue @returns {Uint8ClampedArray} as heatTable */
+export function joinStops(stops) {
   const labs = stops.map(toOklab);
   const colours = new Uint8ClampedArray(3 * SIZE);
   for (let i = 0; i < SIZE; i += 1) {
-    const position = (i / (SIZE - 1)) * (STOPS - 1);
-    const left = Math.min(Math.floor(position), STOPS - 2);
+    const position = (i / (SIZE - 1)) * (stops.length - 1);
+    const left = Math.min(Math.floor(position), stops.length - 2);
     const lab = labs[left].map((value, axis) => value + (labs[left + 1][axis] - value) * (position - left));
     colours.set(fromOklab(lab).map((value) => Math.round(255 * value)), 3 * i);
   }

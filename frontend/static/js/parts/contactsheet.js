@@ -6,8 +6,6 @@ const GAP = 12;
 const MARGIN = 36;
 const BETWEEN = 32; // columns
 const SQUARE = 13; // the stream's colour, before its title
-const ACROSS = 3; // tiles beside each other in a column
-const WIDTH = ACROSS * (TILE + GAP) - GAP;
 
 /**
  * Draws the sheet.
@@ -17,14 +15,17 @@ const WIDTH = ACROSS * (TILE + GAP) - GAP;
  * @param {{title: string, stream: number, cells: {address?: string, picture?: HTMLCanvasElement, text: string}[]}[]} sheet.columns
  *   a cell without address is a line of text; `stream` is its position, -1 for none; `picture` lies over the address's
  * @param {string} sheet.foot
+ * @param {number} [sheet.across] tiles beside each other in a column
  * @returns {Promise<HTMLCanvasElement>}
  */
-export async function drawContactSheet({ title, notes, columns, foot }) {
+export async function drawContactSheet({ title, notes, columns, foot, across = 3 }) {
+  const images = await Promise.all(columns.map(({ cells }) => Promise.all(cells.map(({ address }) => (address ? load(address) : null)))));
+  const wide = across * (TILE + GAP) - GAP;
   const canvas = document.createElement("canvas");
-  const pen = new Pen(canvas.getContext("2d"));
-  const inner = columns.length * (WIDTH + BETWEEN) - BETWEEN;
+  const pen = new Pen(canvas.getContext("2d")); // after all waiting: it takes its colours at once
+  const inner = columns.length * (wide + BETWEEN) - BETWEEN;
   const head = [...lines(pen, title, "title", inner), ...notes.flatMap((note) => lines(pen, note, "muted", inner))];
-  const laid = columns.map(({ cells }) => layOut(pen, cells));
+  const laid = columns.map(({ cells }) => layOut(pen, cells, wide));
   const top = MARGIN + heightOf(head) + GAP;
   const below = top + lineHeight("strong") + GAP;
   const end = below + Math.max(0, ...laid.map(({ height }) => height)) + GAP;
@@ -33,9 +34,8 @@ export async function drawContactSheet({ title, notes, columns, foot }) {
   canvas.height = Math.ceil(end + heightOf(feet) + MARGIN);
   pen.fill("--paper", 0, 0, canvas.width, canvas.height);
   write(pen, head, MARGIN, MARGIN);
-  const images = await Promise.all(laid.map(({ placed }) => Promise.all(placed.map(({ cell }) => (cell.address ? load(cell.address) : null)))));
   columns.forEach(({ title: name, stream }, i) => {
-    const x = MARGIN + i * (WIDTH + BETWEEN);
+    const x = MARGIN + i * (wide + BETWEEN);
     if (stream >= 0) pen.fill(`--stream-${stream}`, x, top + 6, SQUARE, SQUARE);
     pen.write(name, "strong", x + (stream >= 0 ? SQUARE + 9 : 0), top);
     laid[i].placed.forEach((one, at) => drawCell(pen, one, images[i][at], x, below));
@@ -45,14 +45,14 @@ export async function drawContactSheet({ title, notes, columns, foot }) {
 }
 
 /** Where each cell of a column lies: tiles in rows, texts one below the other. */
-function layOut(pen, cells) {
+function layOut(pen, cells, wide) {
   const placed = [];
   let [x, y] = [0, 0];
   for (const cell of cells) {
-    const text = lines(pen, cell.text, "plain", cell.address ? TILE : WIDTH);
+    const text = lines(pen, cell.text, "plain", cell.address ? TILE : wide);
     placed.push({ cell, text: cell.address ? text.slice(0, 1) : text, x, y });
     const tall = cell.address ? TILE + lineHeight("plain") : heightOf(text);
-    if (cell.address && x + TILE < WIDTH - GAP) x += TILE + GAP;
+    if (cell.address && x + TILE < wide - GAP) x += TILE + GAP;
     else [x, y] = [0, y + tall + GAP];
   }
   const last = placed.at(-1);

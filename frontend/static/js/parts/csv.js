@@ -6,7 +6,7 @@
  * @param {string} text JSON, or JSON lines
  */
 export function csvOf(text) {
-  const rows = rowsOf(parsed(text)).map(flat);
+  const rows = rowsOf(parsed(text)).map((row) => flat(row));
   const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
   return [columns, ...rows.map((row) => columns.map((column) => row[column] ?? ""))].map((cells) => cells.map(cell).join(",")).join("\r\n") + "\r\n";
 }

@@ -14,6 +14,7 @@ import { fileName, saveBlob, saveCanvas } from "./files.js";
  * @property {object} [body] of a POST
  */
 
+const LONG_CALL = 150; // characters, from which on it may be pushed up and down: keys must get there too
 const place = document.querySelector("#data");
 const list = document.querySelector("#data-calls");
 /** @type {Map<string, Call>} */
@@ -43,7 +44,7 @@ function callEntry(call) {
   const said = `${call.method} ${decodeURI(call.path)}${call.body ? ` ${JSON.stringify(call.body)}` : ""}`;
   return el("li", { class: "data__call" },
     el("span", { class: "data__title" }, call.title),
-    el("code", { class: "data__said" }, said),
+    el("code", { class: "data__said", tabindex: said.length > LONG_CALL ? "0" : null }, said),
     el("span", { class: "data__ways" },
       button("JSON", call.title, () => saveJson(call)),
       button("CSV", call.title, () => saveCsv(call)),

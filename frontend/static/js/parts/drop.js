@@ -14,15 +14,15 @@ export function acceptPictures(area, onFile) {
   const isFile = (event) => event.dataTransfer?.types.includes("Files");
   document.addEventListener("dragover", (event) => {
     if (!isFile(event)) return;
+    area.toggleAttribute("data-over", !event.defaultPrevented); // the search box takes what is over it
     event.preventDefault();
-    area.toggleAttribute("data-over", true);
   });
   document.addEventListener("dragleave", (event) => {
     if (event.relatedTarget === null) area.toggleAttribute("data-over", false);
   });
   document.addEventListener("drop", (event) => {
     area.toggleAttribute("data-over", false);
-    if (!isFile(event)) return;
+    if (!isFile(event) || event.defaultPrevented) return;
     event.preventDefault();
     if (event.dataTransfer.files[0]) onFile(event.dataTransfer.files[0]);
   });

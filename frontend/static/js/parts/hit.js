@@ -1,12 +1,13 @@
-// One hit: its picture, its score taken apart, and what can be done with it.
-import { addressOf } from "../address.js";
+// One hit: its picture, its score taken apart, and what can be done with it. A hit that stays is written anew in its place.
 import { imageHref, itemHref } from "../bundle.js";
 import { el } from "../dom.js";
 import { decimal } from "../format.js";
 import { latentMenu } from "./latentmenu.js";
-import { shareBar, shares } from "./shares.js";
+import { shares } from "./shares.js";
+import { starButton } from "./star.js";
 
-const EAGER = 8;
+const EAGER = 9;
+const NAMED = 3;
 
 /** Latents by the sum of their shares over hits, so that a colour means the same latent in every hit. */
 export function strongestLatents(hits) {
@@ -16,51 +17,47 @@ export function strongestLatents(hits) {
 }
 
 /**
- * A hit of the list.
+ * A hit of the list; `writeHit` says what may change.
  * @param {object} hit schemas.Hit
  * @param {number} rank from 1
- * @param {object} shown
- * @param {Map<number, number>} shown.ranks see ranksOf
- * @param {string} shown.score what the score is
- * @param {string} shown.text the query, where the caption page can look for it, or ""
- * @param {Set<string>} shown.ticked ids of items that are ticked as examples
- * @returns {HTMLLIElement} buttons have `data-use`, `data-add` (the weight), `data-where` and the tick `data-tick`
+ * @param {Set<string>} ticked ids of items that are ticked as examples
+ * @returns {HTMLLIElement} buttons have `data-why`, `data-add` (the weight) and the tick `data-tick`
  */
-export function hitRow(hit, rank, { ranks, score, text, ticked }) {
-  const id = hit.item_id;
+export function hitRow({ item_id: id, caption }, rank, ticked) {
   return el("li", { class: "hit", data: { item: id } },
-    el("a", { class: "hit__picture", href: itemHref(id), tabindex: "-1", "aria-hidden": "true" },
-      el("img", { src: imageHref(id, 224), alt: "", width: 224, height: 224, loading: rank > EAGER ? "lazy" : "eager", decoding: "async" }),
-      el("span", { class: "hit__rank" }, rank)),
+    el("div", { class: "hit__picture" },
+      el("a", { href: itemHref(id), tabindex: "-1", "aria-hidden": "true" },
+        el("img", { src: imageHref(id, 224), alt: "", width: 224, height: 224, loading: rank > EAGER ? "lazy" : "eager", decoding: "async" })),
+      el("span", { class: "hit__rank" }),
+      el("label", { class: "hit__tick", title: "Tick as an example, then find the latents that the examples share" },
+        el("input", { type: "checkbox", checked: ticked.has(id), "aria-label": `Tick as an example: ${caption}`, data: { tick: "" } }))),
     el("div", { class: "hit__body" },
-      el("p", { class: "hit__caption caption" }, el("a", { href: itemHref(id) }, hit.caption)),
-      scoreLine(hit, score),
-      el("div", { class: "hit__explained" }, shares(hit.shared, ranks, { rest: hit.rest, nameOf: latentMenu })),
-      el("div", { class: "hit__actions" },
-        whereButton(hit, text),
-        el("a", { class: "button button--small", href: addressOf("/retrieve", [["term", `item:${id}`]]), data: { use: "" } }, "Use as query"),
-        el("button", { class: "button button--small", type: "button", data: { add: 1 } }, "+ Add"),
-        el("button", { class: "button button--small", type: "button", data: { add: -1 } }, "− Subtract"),
-        el("label", { class: "check check--small", title: "Tick examples, then find the latents that they share" }, el("input", { type: "checkbox", checked: ticked.has(id), data: { tick: "" } }), " example"))),
-    el("div", { class: "hit__where", hidden: true }));
+      el("p", { class: "hit__caption caption" }, el("a", { href: itemHref(id) }, caption)),
+      el("p", {}, el("span", { class: "hit__score number" }), " ", el("span", { class: "hit__what faint" })),
+      el("div", { class: "hit__explained" }),
+      hitActions(id, caption)));
 }
 
-/** A hit in short, for columns side by side. */
-export function hitInShort(hit, rank, ranks) {
-  return el("li", { class: "brief" },
-    el("a", { href: itemHref(hit.item_id), title: hit.caption, tabindex: "-1", "aria-hidden": "true" }, el("img", { src: imageHref(hit.item_id, 112), alt: "", width: 112, height: 112, decoding: "async" })),
-    el("div", {},
-      el("p", { class: "brief__caption caption" }, el("span", { class: "faint mono" }, rank), " ", el("a", { href: itemHref(hit.item_id) }, hit.caption)),
-      el("div", { class: "brief__score" }, el("span", { class: "number" }, decimal(hit.score, 3)), shareBar(hit, ranks))));
+/**
+ * Writes a hit's rank, score and explanation.
+ * @param {HTMLLIElement} row from hitRow
+ * @param {object} hit schemas.Hit
+ * @param {number} rank from 1
+ * @param {{ranks: Map<number, number>, score: string}} shown see ranksOf; and what the score is
+ */
+export function writeHit(row, hit, rank, { ranks, score }) {
+  row.querySelector(".hit__rank").textContent = rank;
+  row.querySelector(".hit__score").textContent = decimal(hit.score, 3);
+  row.querySelector(".hit__what").textContent = score;
+  row.querySelector(".hit__explained").replaceChildren(...shares(hit.shared, ranks, { rest: hit.rest, named: NAMED, nameOf: latentMenu }));
 }
 
-function scoreLine({ score }, what) {
-  return el("p", {}, el("span", { class: "hit__score number" }, decimal(score, 3)), el("span", { class: "faint" }, ` ${what}`));
-}
-
-/** Heatmaps of a text are the caption page's; of other queries they are shown here, of the latents that both share. */
-function whereButton({ item_id: id, shared }, text) {
-  if (text) return el("a", { class: "button button--small", href: addressOf("/caption", [["q", text], ["item", id]]) }, "Where?");
-  if (!shared.some(({ share }) => share > 0)) return null;
-  return el("button", { class: "button button--small", type: "button", "aria-expanded": "false", data: { where: "" } }, "Where?");
+/** What can be done with a hit, in short. */
+export function hitActions(id, caption) {
+  const button = (text, label, data) => el("button", { class: "button button--small", type: "button", title: label, "aria-label": `${label}: ${caption}`, data }, text);
+  return el("div", { class: "hit__actions" },
+    el("button", { class: "button button--small", type: "button", "aria-label": `Why: ${caption}`, title: "Why is this a hit?", "aria-controls": "why", data: { why: "" } }, "Why"),
+    button("+", "Add to the query", { add: 1 }),
+    button("−", "Subtract from the query", { add: -1 }),
+    starButton("item", id, caption));
 }

@@ -19,15 +19,15 @@ export function latentItems(stream, most, found) {
 
 function captions(items, most) {
   return el("ol", { class: "captions" }, items.map((item) =>
-    el("li", {}, el("a", { class: "captions__item", href: itemHref(item.item_id) },
+    el("li", { data: { item: item.item_id } }, el("a", { class: "captions__item", href: itemHref(item.item_id) },
       thumb(item, 112, "", false),
       el("span", {}, el("q", { class: "caption" }, item.caption), value(item, most, "captions"))))));
 }
 
 function tiles(items, most) {
   return el("ol", { class: "tiles" }, items.map((item, at) =>
-    el("li", {}, el("a", { class: "tile", href: itemHref(item.item_id), title: item.caption },
-      thumb(item, 224, item.caption, at < EAGER), value(item, most, "tile")))));
+    el("li", { data: { item: item.item_id } }, el("a", { class: "tile", href: itemHref(item.item_id), title: item.caption },
+      el("span", { class: "tile__frame" }, thumb(item, 224, item.caption, at < EAGER)), value(item, most, "tile")))));
 }
 
 function thumb({ item_id: id }, size, alt, eager) {

@@ -1,7 +1,7 @@
 // A search for latents: by a text, a picture or a part of it, or by examples; as the address holds it.
 import { addressOf } from "../address.js";
+import { readRegion, writeRegion } from "./regionframe.js";
 
-const DIGITS = 3; // of a region's edges
 const MORE = 100; // the most that the server gives
 
 /**
@@ -16,8 +16,7 @@ export function currentQuery() {
 
 /** The address of a search. */
 export function queryHref({ by, text, items, upload, region, stream, limit }) {
-  const written = region && [region.left, region.top, region.right, region.bottom].map((edge) => Number(edge.toFixed(DIGITS))).join(",");
-  return addressOf("/find", [["by", by === "meaning" ? "" : by], ["text", text], ...items.map((id) => ["item", id]), ["upload", upload], ["region", written], ["stream", stream], ["limit", limit]]);
+  return addressOf("/find", [["by", by === "meaning" ? "" : by], ["text", text], ...items.map((id) => ["item", id]), ["upload", upload], ["region", writeRegion(region)], ["stream", stream], ["limit", limit]]);
 }
 
 /** The schemas.LatentSearchRequest of a search; null where nothing is asked for yet. */
@@ -37,11 +36,4 @@ export function further(query) {
 /** Another query in the same way. */
 export function another(query, changed) {
   return { ...query, limit: "", ...changed };
-}
-
-function readRegion(written) {
-  const edges = written.split(",").map(Number);
-  if (edges.length !== 4 || edges.some(Number.isNaN)) return null;
-  const [left, top, right, bottom] = edges;
-  return { left, top, right, bottom };
 }

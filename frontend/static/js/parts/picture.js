@@ -4,6 +4,7 @@ import { el } from "../dom.js";
 import { decimal, percent, significant } from "../format.js";
 import { offerIsolation } from "./isolation.js";
 import { shares } from "./shares.js";
+import { starButton } from "./star.js";
 import { evidencePlace, startTrust } from "./trust.js";
 
 const NAMED_SHARES = 2;
@@ -27,7 +28,7 @@ export function pictureFigure(itemId, streams, { upload = "", tag = "li", save: 
   return el(tag, { class: "picture" },
     el("figure", {},
       el("div", { class: "panes", style: `--n:${streams.length}` }, streams.map((stream) => emptyPane(stream, src))),
-      el("figcaption", { class: "picture__caption" }, name),
+      el("figcaption", { class: "picture__caption" }, name, !upload && starButton("item", itemId, itemId)),
       el("div", { class: "picture__more" }, evidencePlace(), save)));
 }
 
@@ -46,7 +47,7 @@ export function paneOf(figure, stream) {
  */
 export function fillPicture(figure, picture, ranks, isolated) {
   const link = figure.querySelector("figcaption a");
-  if (link && picture.caption) link.textContent = picture.caption;
+  if (link && picture.caption) [link.textContent, figure.querySelector("[data-star]").dataset.name] = [picture.caption, picture.caption];
   figure.querySelector("[data-save]")?.toggleAttribute("hidden", false);
   return picture.heatmaps.map((heatmap) => {
     const pane = paneOf(figure, heatmap.stream);
@@ -63,7 +64,7 @@ export function fillPicture(figure, picture, ranks, isolated) {
     if (heatmap.contributions.length) parts.append(...shares(heatmap.contributions, ranks, { named: NAMED_SHARES }));
     else if (!heatmap.note) parts.append(el("p", { class: "pane__note" }, "Features compared as they are, without latents"));
     if (isolated !== null) offerIsolation(parts, isolated);
-    addReadout(frame, canvas, heatmap);
+    addReadout(frame, canvas, () => heatmap);
     return { pane, canvas, heatmap };
   });
 }
@@ -78,7 +79,7 @@ function emptyPane(stream, src) {
 }
 
 /** Lays a canvas over the part of the frame that its heatmap is of: towers that crop see the middle only. */
-function placeOver(canvas, { left, top, right, bottom }) {
+export function placeOver(canvas, { left, top, right, bottom }) {
   canvas.style.left = `${100 * left}%`;
   canvas.style.top = `${100 * top}%`;
   canvas.style.width = `${100 * (right - left)}%`;
@@ -93,12 +94,19 @@ function takeShape(frame, img) {
   return frame;
 }
 
-/** Shows the value of the patch under the pointer, and how much of the score that is. */
-function addReadout(frame, canvas, { rows, columns, values }) {
-  const sum = values.reduce((total, value) => total + value, 0);
+/**
+ * Shows the value of the patch under the pointer, and how much of the score that is.
+ * @param {() => object | null} heatmapNow what the canvas shows; null for nothing
+ */
+export function addReadout(frame, canvas, heatmapNow) {
   const readout = el("span", { class: "pane__readout", hidden: true, "aria-hidden": "true" });
   frame.append(readout);
   frame.addEventListener("pointermove", (event) => {
+    const heatmap = heatmapNow();
+    readout.hidden = !heatmap;
+    if (!heatmap) return;
+    const { rows, columns, values } = heatmap;
+    const sum = values.reduce((total, value) => total + value, 0);
     const box = canvas.getBoundingClientRect();
     const column = Math.floor(((event.clientX - box.left) / box.width) * columns);
     const row = Math.floor(((event.clientY - box.top) / box.height) * rows);

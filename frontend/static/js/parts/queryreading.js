@@ -19,9 +19,10 @@ const SHOWN_CODE = 8;
 export function queryReading(answer, terms, ranks, nameOf) {
   const code = answer.query_code.slice(0, SHOWN_CODE);
   const rest = answer.query_code.length - code.length;
-  const signed = terms.length > 1 || terms[0].weight < 0;
+  const read = terms.map((term, at) => ({ term, at })).filter(({ term }) => term.weight); // only those were asked for
+  const signed = read.length > 1 || read[0].term.weight < 0;
   return [
-    el("ul", { class: `read${signed ? " read--sum" : ""}` }, terms.map((term, at) => termReading(term, at, answer.terms[at], signed, nameOf))),
+    el("ul", { class: `read${signed ? " read--sum" : ""}` }, read.map(({ term, at }, i) => termReading(term, at, answer.terms[i], signed, nameOf))),
     el("p", { class: "reading__note" }, `${searched(answer)} The query’s code has ${count(answer.query_code.length, "latent")}${rest ? `, the ${SHOWN_CODE} strongest` : ""}:`),
     codeList(code, ranks, latentMenu),
   ];

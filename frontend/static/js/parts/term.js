@@ -9,7 +9,7 @@ const DIGITS = 4;
  * @typedef {object} Term
  * @property {"text" | "item" | "upload" | "latent"} kind
  * @property {string} value the text, or an id
- * @property {number} weight not 0; negative moves away
+ * @property {number} weight negative moves away; a term of weight 0 stays in sight, but is not asked for
  * @property {string} stream that reads it, or "" for the server's choice
  */
 
@@ -49,6 +49,11 @@ export function queryTerm({ kind, value, weight, stream }) {
   return { [FIELDS[kind]]: said, weight, ...(stream && { stream }) };
 }
 
+/** The terms that count. @param {Term[]} terms */
+export function counted(terms) {
+  return terms.filter(({ weight }) => weight);
+}
+
 /** A sum and one more term; equal things add their weights, and are left out where nothing remains. @param {Term[]} terms */
 export function plus(terms, added) {
   const at = terms.findIndex(({ kind, value }) => kind === added.kind && value === added.value);
@@ -61,10 +66,10 @@ function readTerm(written) {
   const found = WRITTEN.exec(written);
   if (!found?.[4].trim()) return null;
   const [, number, kind, stream, value] = found;
-  const weight = rounded(["", "+", "-"].includes(number) ? Number(`${number}1`) : Number(number));
-  return weight ? term(kind, value.trim(), weight, stream) : null;
+  return term(kind, value.trim(), rounded(["", "+", "-"].includes(number) ? Number(`${number}1`) : Number(number)), stream);
 }
 
-function rounded(weight) {
+/** A weight as addresses have it. */
+export function rounded(weight) {
   return Number(weight.toFixed(DIGITS));
 }

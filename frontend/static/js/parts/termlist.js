@@ -1,19 +1,28 @@
-// The query's terms as chips: a sign to turn over, what it is, a weight, and a way out.
+// The query's terms as chips: a sign to turn over, what it is, a slider for its weight and the number, and a way out.
 import { imageHref, itemHref, latentHref, uploadHref } from "../bundle.js";
 import { el } from "../dom.js";
+import { rounded } from "./term.js";
 
 const LONGEST = 40; // letters of a caption in a chip
+const REACH = 2; // of the slider, either way; the number may go further
+const STEP = 0.1;
 
 /** The list of chips. Names of latents and captions of items are learnt on the way, first from the server's chips. */
 export class TermList {
   #place;
   #onChange;
+  #onSlide;
   #names = new Map();
   #terms = [];
 
-  /** @param {HTMLElement} place @param {(terms: import("./term.js").Term[]) => void} onChange */
-  constructor(place, onChange) {
-    [this.#place, this.#onChange] = [place, onChange];
+  /**
+   * @param {HTMLElement} place
+   * @param {(terms: import("./term.js").Term[], at: number | null) => void} onChange the terms are to be these; `at` says
+   *   which weight was slid, null where the change was another one
+   * @param {(terms: import("./term.js").Term[]) => void} onSlide while a weight still moves
+   */
+  constructor(place, onChange, onSlide) {
+    [this.#place, this.#onChange, this.#onSlide] = [place, onChange, onSlide];
     for (const { dataset } of place.children) this.learn(dataset.kind, dataset.value, dataset.name);
   }
 
@@ -30,33 +39,57 @@ export class TermList {
     return kind === "item" ? short(name || value) : value;
   }
 
-  /** Shows terms; a control that has the focus keeps it. */
+  /** Shows terms. Chips of the same things stay, so that a slider can go on moving; a control that has the focus keeps it. */
   show(terms) {
-    const focus = this.#focused();
+    const [before, focus] = [this.#terms.map(thing), this.#focused()];
     this.#terms = terms;
-    this.#place.replaceChildren(...terms.map((term, at) => this.#chip(term, at)));
-    this.#refocus(focus);
+    const stay = before.length === terms.length && terms.every((term, at) => thing(term) === before[at]);
+    if (!stay) this.#place.replaceChildren(...terms.map((term, at) => this.#chip(term, at)));
+    terms.forEach((term, at) => this.#write(this.#place.children[at], term));
+    if (!stay) this.#refocus(focus);
   }
 
   #chip(term, at) {
-    const name = this.nameOf(term);
-    const negative = term.weight < 0;
-    const turn = () => this.#change(at, { ...term, weight: -term.weight });
+    const control = (name, tag, attributes, ...children) => el(tag, { class: `term__${name}`, data: { control: name }, ...attributes }, ...children);
+    const turn = () => this.#change(at, null, { ...this.#terms[at], weight: -this.#terms[at].weight });
+    const slid = ({ target }) => ({ ...this.#terms[at], weight: rounded(Number(target.value)) });
     const weigh = ({ target }) => {
-      const weight = Math.abs(Number(target.value));
-      if (weight > 0) this.#change(at, { ...term, weight: negative ? -weight : weight });
-      else target.value = Math.abs(term.weight);
+      if (target.value !== "") this.#change(at, null, slid({ target }));
+      else target.value = this.#terms[at].weight;
     };
-    return el("li", { class: "term", data: { kind: term.kind, ...(negative && { negative: "" }) } },
-      el("button", { class: "term__sign", type: "button", title: negative ? "Add instead" : "Subtract instead", "aria-label": `${negative ? "Subtracted" : "Added"}: ${name}. Turn over`, data: { control: "sign" }, on: { click: turn } }, negative ? "−" : "+"),
+    return el("li", { class: "term", data: { kind: term.kind } },
+      control("sign", "button", { type: "button", on: { click: turn } }),
       picture(term),
-      el("span", { class: "term__name" }, link(term, name)),
-      el("input", { class: "term__weight", type: "number", min: 0, max: 100, step: 0.25, value: Math.abs(term.weight), title: "Weight", "aria-label": `Weight of ${name}`, data: { control: "weight" }, on: { change: weigh } }),
-      el("button", { class: "term__remove", type: "button", title: "Remove", "aria-label": `Remove ${name}`, data: { control: "remove" }, on: { click: () => this.#change(at) } }, "×"));
+      el("span", { class: "term__name" }),
+      control("slider", "input", {
+        type: "range", min: -REACH, max: REACH, step: STEP,
+        on: { input: (event) => this.#onSlide(this.#terms.with(at, slid(event))), change: (event) => this.#change(at, at, slid(event)) },
+      }),
+      control("weight", "input", { type: "number", min: -100, max: 100, step: STEP, title: "Weight", on: { change: weigh } }),
+      control("remove", "button", { type: "button", title: "Remove", on: { click: () => this.#change(at, null) } }, "×"));
   }
 
-  #change(at, ...changed) {
-    this.#onChange(this.#terms.toSpliced(at, 1, ...changed));
+  /** Writes into a chip what may change while it stays. */
+  #write(chip, term) {
+    const [sign, slider, weight, remove] = ["sign", "slider", "weight", "remove"].map((name) => chip.querySelector(`.term__${name}`));
+    const name = this.nameOf(term);
+    const negative = term.weight < 0;
+    chip.toggleAttribute("data-negative", negative);
+    chip.toggleAttribute("data-off", term.weight === 0);
+    sign.textContent = negative ? "−" : "+";
+    sign.title = negative ? "Add instead" : "Subtract instead";
+    sign.setAttribute("aria-label", `${negative ? "Subtracted" : "Added"}: ${name}. Turn over`);
+    const label = chip.querySelector(".term__name");
+    if (label.textContent !== name) label.replaceChildren(link(term, name));
+    if (Number(slider.value) !== term.weight) slider.value = term.weight;
+    if (document.activeElement !== weight || Number(weight.value) !== term.weight) weight.value = term.weight;
+    slider.style.setProperty("--at", (Math.min(Math.max(term.weight / REACH, -1), 1) + 1) / 2);
+    for (const input of [slider, weight]) input.setAttribute("aria-label", `Weight of ${name}`);
+    remove.setAttribute("aria-label", `Remove ${name}`);
+  }
+
+  #change(at, slid, ...changed) {
+    this.#onChange(this.#terms.toSpliced(at, 1, ...changed), slid);
   }
 
   #focused() {
@@ -68,8 +101,12 @@ export class TermList {
   #refocus(focus) {
     if (!focus) return;
     const chip = this.#place.children[Math.min(focus.at, this.#place.children.length - 1)];
-    (chip?.querySelector(`[data-control=${focus.control}]`) ?? document.querySelector("[data-search]")).focus({ preventScroll: true });
+    (chip?.querySelector(`[data-control=${focus.control}]`) ?? document.querySelector("#q")).focus({ preventScroll: true });
   }
+}
+
+function thing({ kind, value }) {
+  return `${kind}:${value}`;
 }
 
 function picture({ kind, value }) {

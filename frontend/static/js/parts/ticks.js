@@ -25,7 +25,7 @@ export class Ticks {
     this.ids.clear();
     for (const box of this.#hits.querySelectorAll("[data-tick]")) box.checked = false;
     this.#show();
-    document.querySelector("[data-search]").focus();
+    document.querySelector("#q").focus();
   }
 
   #show() {

@@ -3,6 +3,7 @@ import * as api from "../api.js";
 import { el } from "../dom.js";
 import { isAbort, troubleBox } from "../status.js";
 import { ranksOf } from "./bar.js";
+import { showCall } from "./data.js";
 import { drawHeatmap, largest } from "./heatmap.js";
 import { fillPicture, paneOf, pictureFigure } from "./picture.js";
 import { endTrust, showTrust } from "./trust.js";
@@ -33,6 +34,7 @@ export async function showWhere(place, hit, signal) {
     }
     endTrust(place);
     note.textContent = `Heatmaps of what hit and query share: ${latents.map(({ name }) => name).join(", ")}. Each sets its own scale: even a faint one looks bright.`;
+    showCall("where", { title: "Where the shared latents are", method: "POST", path: `${api.ROOT}/heatmaps`, body: request });
   } catch (error) {
     if (signal.aborted || isAbort(error)) return;
     place.replaceChildren(troubleBox(error, () => showWhere(place, hit, signal)));
