@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from tests.browser.looking import keep
 
@@ -237,6 +238,24 @@ def test_what_is_no_collection_is_refused_whole_in_a_sentence(page: Any) -> None
     keep(page, "08-collection-refused")
 
 
+def test_a_file_can_be_dropped_anywhere_and_pictures_are_left_to_the_search_box(page: Any) -> None:
+    put(page, [entry("item", "s000001")])
+    dropped = """([name, type, bytes]) => {
+      const data = new DataTransfer();
+      data.items.add(new File([new Uint8Array(bytes)], name, { type }));
+      const how = { bubbles: true, cancelable: true, dataTransfer: data };
+      return ['dragover', 'drop'].map(kind => document.querySelector('h1').dispatchEvent(new DragEvent(kind, how)));
+    }"""
+    text = json.dumps(document([entry("item", "s000002")], **own_bundle(page)))
+    page.evaluate(dropped, ["collection.json", "application/json", list(text.encode())])
+    page.wait_for_selector(".entry[data-id=s000002]")
+    png = io.BytesIO()
+    Image.new("RGB", (60, 40), "red").save(png, "PNG")
+    page.evaluate(dropped, ["scene.png", "image/png", list(png.getvalue())])
+    page.wait_for_selector("#search-panel:not([hidden])")
+    assert page.locator("#offer > *").count() == 0
+
+
 def test_a_file_of_another_bundle_is_asked_about_and_marked(chromium: Any, address: str) -> None:
     context = chromium.new_context(base_url=address, viewport={"width": 1280, "height": 860})
     page = context.new_page()  # no fixture: pictures of items that are not there are errors in the console
@@ -258,6 +277,11 @@ def test_a_file_of_another_bundle_is_asked_about_and_marked(chromium: Any, addre
     import_file(page, document([entry("latent", "4000001", 5), entry("item", "elsewhere", 6)], **here))
     page.wait_for_selector("[data-id='4000001'] .entry__mark:has-text('not in this bundle')")
     page.wait_for_selector("[data-id='elsewhere'] .entry__mark:has-text('not in this bundle')")
+    assert page.eval_on_selector_all("#uses a", "all => all.map(one => one.search)") == [
+        "?by=examples&item=s000004",
+        "?term=item:s000004",
+        "?term=latent:2",
+    ], "what is not there is no example"
     context.close()
 
 

@@ -193,8 +193,8 @@ def test_a_failure_is_shown_in_place_and_can_be_tried_again(chromium: Any, addre
     page.evaluate("scrollTo(0, 40000)")
     box = page.locator("#latents-note .trouble")
     box.wait_for()
-    assert box.bounding_box()["y"] < 860, "where it is seen"
     page.wait_for_load_state("networkidle")
+    assert box.bounding_box()["y"] < 860, "where it is seen"
     broken.clear()
     box.locator("button").click()
     page.wait_for_function(AT_REST)

@@ -282,4 +282,5 @@ def test_panes_and_codes_fit_the_first_screen(page: Any, width: int) -> None:
     else:
         page.locator("#codes li[data-latent]").last.scroll_into_view_if_needed()
         assert page.locator(DINO_FRAME).bounding_box()["y"] >= 0, "the panes stay in sight"
+    assert page.locator("#status").is_visible()
     keep(page, f"04-item-{width}")

@@ -64,11 +64,20 @@ function render() {
   showCounts(form, all, view);
   showTags(tagFilter, all, view);
   suggestTags(find("used-tags"), all);
-  uses.replaceChildren(...usesOf(shown));
+  showUses();
   empty.replaceChildren(...(shown.length ? [] : [emptyNote(all.length, () => see({ kind: "", tags: [], q: "" }))]));
   announce(shown.length === all.length ? "" : `${shown.length} of ${all.length} shown`);
   showLatents(idsOf(shown, "latent").map(Number));
-  if (shown.length) showPicture("collection", "The collection", () => collectionPicture(matching(entries(), currentView())));
+  if (shown.length) showPicture("collection", "The collection", () => collectionPicture(usable()));
+}
+
+function showUses() {
+  uses.replaceChildren(...usesOf(usable()));
+}
+
+/** The entries that are shown, without those that the bundle was found not to have. */
+function usable() {
+  return matching(entries(), currentView()).filter((entry) => !rows.get(keyOf(entry))?.isMissing);
 }
 
 /** Rows stay the same elements: only what is new is made, and only what is gone is taken away. */
@@ -89,7 +98,7 @@ function rowOf(entry) {
   const key = keyOf(entry);
   const known = rows.get(key);
   known?.show(entry);
-  if (!known) rows.set(key, new EntryRow(entry, { change: (changed) => change(entry.kind, entry.id, changed), remove: (event) => remove(key, event) }));
+  if (!known) rows.set(key, new EntryRow(entry, { change: (changed) => change(entry.kind, entry.id, changed), remove: (event) => remove(key, event), missing: showUses }));
   return rows.get(key);
 }
 

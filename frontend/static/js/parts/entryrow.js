@@ -17,6 +17,7 @@ export class EntryRow {
   #tags;
   #note;
   #change;
+  #missing;
   #pause = 0;
 
   /**
@@ -24,11 +25,13 @@ export class EntryRow {
    * @param {object} how
    * @param {(changed: object) => void} how.change
    * @param {(event: Event) => void} how.remove
+   * @param {() => void} how.missing it turned out that the bundle does not have it
    */
-  constructor(entry, { change, remove }) {
+  constructor(entry, { change, remove, missing }) {
     this.#entry = entry;
     this.#change = change;
-    this.#media = mediaOf(entry, () => this.#markUnknown());
+    this.#missing = missing;
+    this.#media = mediaOf(entry, () => this.#markMissing());
     this.#tags = new TagField(nameOf(entry), (tags) => change({ tags }));
     this.#note = el("textarea", { class: "entry__note", rows: 1, placeholder: "Write a note", "aria-label": `Note on ${nameOf(entry)}`, on: { input: () => this.#typed(), blur: () => this.flush() } });
     this.element = el("li", { class: `entry entry--${entry.kind}`, data: { kind: entry.kind, id: entry.id } },
@@ -42,6 +45,11 @@ export class EntryRow {
     this.show(entry);
   }
 
+  /** True where the bundle was found not to have it. */
+  get isMissing() {
+    return this.element.hasAttribute("data-missing");
+  }
+
   /** Shows what changed elsewhere, but never over what is being typed. @param {import("../collection.js").Entry} entry */
   show(entry) {
     this.#entry = entry;
@@ -53,7 +61,8 @@ export class EntryRow {
 
   /** Shows a latent's strips and numbers; null where the bundle does not have it. @param {object | null} latent schemas.LatentSummary */
   showLatent(latent) {
-    if (!latent) return this.#markUnknown();
+    if (!latent) return this.#markMissing();
+    if (this.#facts.textContent) return; // they are there
     this.#media.replaceChildren(...info.streams.filter(({ modality }) => modality === "image").map((stream) => stripOf(latent, stream)));
     this.#facts.textContent = `alignment ${decimal(latent.alignment)}, density ${percent(latent.density)}, purity ${decimal(latent.purity)}`;
   }
@@ -78,10 +87,12 @@ export class EntryRow {
     this.#pause = setTimeout(() => this.flush(), TYPING_PAUSE_MS);
   }
 
-  #markUnknown() {
+  #markMissing() {
     this.#media.replaceChildren(el("p", { class: "entry__missing" }, "no picture"));
     if (!this.#entry.bundle_id) this.#say(`not in this bundle: it has no such ${this.#entry.kind}`);
-    this.element.toggleAttribute("data-unknown", true);
+    if (this.isMissing) return;
+    this.element.toggleAttribute("data-missing", true);
+    this.#missing();
   }
 
   #say(text) {

@@ -1,11 +1,11 @@
 // The collection as a file and as a link: export, import, share, and what comes in either way.
-import { entries, keep } from "../collection.js";
 import { info } from "../bundle.js";
+import { entries, keep } from "../collection.js";
 import { el } from "../dom.js";
 import { announce, troubleBox } from "../status.js";
 import { CollectionError, documentOf, entriesHere, merge, readDocument } from "./collectionfile.js";
 import { csvOf } from "./csv.js";
-import { acceptPictures as acceptFiles } from "./drop.js";
+import { acceptDocuments } from "./documentdrop.js";
 import { fileName, saveBlob } from "./files.js";
 import { offerPanel } from "./offer.js";
 import { isShared, sharedCollection, shareLink } from "./sharelink.js";
@@ -24,7 +24,7 @@ export class Keeping {
     this.#offer = offer;
     const acts = { json: () => this.#saveJson(), csv: saveCsv, link: () => this.#copyLink() };
     place.addEventListener("click", ({ target }) => acts[target.closest("[data-keep]")?.dataset.keep]?.());
-    acceptFiles(place.querySelector(".keep__file"), (file) => file.type.startsWith("image/") || this.#import(file)); // pictures are the search box's
+    acceptDocuments(place.querySelector(".keep__file"), (file) => this.#import(file));
     addEventListener("hashchange", () => this.openShared());
     place.hidden = false;
   }
