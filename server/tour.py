@@ -132,17 +132,17 @@ def _alive(table: LatentTable) -> Bool[np.ndarray, " l"]:
 
 
 def _steps(explorer: "Explorer") -> list[Step]:
-    table, text, other = explorer.bundle.latents, _text(explorer), _beside(explorer)
+    table, texts, other = explorer.bundle.latents, _texts(explorer), _beside(explorer)
     latent, stream = best_latent(table), _reads_nothing(explorer)
     pane = f'.pane[data-name="{stream.name}"]' if stream else ".pane"
-    term = f"text:{text}" if _reader(explorer) else f"latent:{latent}"
+    term = f"text:{texts[0]}" if _reader(explorer) else f"latent:{latent}"
     last = Step("/mismatches", {}, "#latents")
     if other:
         compared = telling_latent(table, explorer.beside[other.bundle_id].bundle.latents)
         last = Step(f"/latents/{compared}", {"beside": other.bundle_id}, "#beside")
     return [
         Step(f"/latents/{latent}", {}, "#columns"),
-        Step("/caption", {"q": text}, f"#pictures {pane}"),
+        Step("/caption", {"q": max(texts, key=len)}, f"#pictures {pane}"),
         Step("/retrieve", {"term": term}, "#hits [data-why]"),
         last,
     ]
@@ -162,10 +162,9 @@ def _comparison(explorer: "Explorer") -> Comparison | None:
     return Comparison(other, len(table), n_agreeing(table), n_agreeing(twin))
 
 
-def _text(explorer: "Explorer") -> str:
-    """A text that the corpus knows; a latent's name where there are no captions to take one from."""
-    texts = explorer.items.example_texts()
-    return texts[0] if texts else explorer.latents.names[best_latent(explorer.bundle.latents)]
+def _texts(explorer: "Explorer") -> list[str]:
+    """Texts that the corpus knows; a latent's name where there are no captions to take them from."""
+    return explorer.items.example_texts() or [explorer.latents.names[best_latent(explorer.bundle.latents)]]
 
 
 def _reader(explorer: "Explorer") -> StreamInfo | None:

@@ -1,4 +1,4 @@
-"""What the address of a latent's page says. The twin of `static/js/parts/latentview.js`."""
+"""What the address of a latent's page says. The twin of `static/js/parts/latent/latentview.js`."""
 
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode

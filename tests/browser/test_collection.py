@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 AT = "2026-05-0{}T12:00:00.000Z"
 IMPORTED = """
   const own = await import("/static/js/collection.js");
-  const link = await import("/static/js/parts/sharelink.js");
+  const link = await import("/static/js/parts/collection/sharelink.js");
 """
 
 

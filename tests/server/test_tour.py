@@ -119,7 +119,7 @@ def test_four_pages_follow_each_other_by_links(compared: TestClient) -> None:
     assert paths[:3] == [f"/latents/{best['id']}", "/caption", "/retrieve"]
     asked = [parse_qs(urlsplit(address).query) for address, _ in steps]
     assert [one["tour"] for one in asked] == [["1"], ["2"], ["3"], ["4"]]
-    assert asked[1]["q"] == ["a red balloon"]
+    assert asked[1]["q"] == ["a penguin and a fire engine"], "the longest example: it has the most to find"
     assert asked[2]["term"] == ["text:a red balloon"]
     (twin,) = compared.get("/api/v1/info").json()["beside"]
     assert asked[3]["beside"] == [twin["bundle_id"]]

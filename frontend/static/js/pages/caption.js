@@ -1,16 +1,16 @@
-// The caption page: asks for heatmaps and shows each picture as it arrives. The address holds the view (parts/view.js).
+// The caption page: asks for heatmaps and shows each picture as it arrives. The address holds the view (parts/heatmaps/view.js).
 import * as api from "../api.js";
 import { el, isPlainClick } from "../dom.js";
 import { count, timing } from "../format.js";
-import { Answer } from "../parts/answer.js";
+import { Answer } from "../parts/heatmaps/answer.js";
 import { codeList, ranksOf } from "../parts/bar.js";
-import { keptDisplay, setDisplay } from "../parts/controls.js";
+import { keptDisplay, setDisplay } from "../parts/heatmaps/controls.js";
 import { showCall, showPicture } from "../parts/data.js";
 import { acceptPictures } from "../parts/drop.js";
-import { markIsolated, offerIsolation, showIsolation } from "../parts/isolation.js";
-import { namesOf, showMethod } from "../parts/method.js";
-import { showSubject, withoutSubject } from "../parts/subject.js";
-import { addressOf, currentView, isolates, requestFor, subjectOf } from "../parts/view.js";
+import { markIsolated, offerIsolation, showIsolation } from "../parts/heatmaps/isolation.js";
+import { namesOf, showMethod } from "../parts/heatmaps/method.js";
+import { showSubject, withoutSubject } from "../parts/heatmaps/subject.js";
+import { addressOf, currentView, isolates, requestFor, subjectOf } from "../parts/heatmaps/view.js";
 import { readWords } from "../parts/words.js";
 import { announce, isAbort, troubleBox } from "../status.js";
 

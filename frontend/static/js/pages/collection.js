@@ -2,14 +2,14 @@
 import { addressOf, visit } from "../address.js";
 import { change, entries, keep } from "../collection.js";
 import { fillForm } from "../form.js";
-import { collectionPicture, emptyNote, idsOf, usesOf } from "../parts/collected.js";
-import { keyOf } from "../parts/collectionfile.js";
-import { currentView, matching, showCounts, showTags, suggestTags } from "../parts/collectionview.js";
+import { collectionPicture, emptyNote, idsOf, usesOf } from "../parts/collection/collected.js";
+import { keyOf } from "../parts/collection/collectionfile.js";
+import { currentView, matching, showCounts, showTags, suggestTags } from "../parts/collection/collectionview.js";
 import { showCall, showPicture } from "../parts/data.js";
-import { EntryRow, nameOf } from "../parts/entryrow.js";
-import { Keeping } from "../parts/keeping.js";
-import { latentCalls, lookUpLatents } from "../parts/latentlookup.js";
-import { Undo } from "../parts/undo.js";
+import { EntryRow, nameOf } from "../parts/collection/entryrow.js";
+import { Keeping } from "../parts/collection/keeping.js";
+import { latentCalls, lookUpLatents } from "../parts/collection/latentlookup.js";
+import { Undo } from "../parts/collection/undo.js";
 import { announce, troubleBox } from "../status.js";
 
 const TYPING_PAUSE_MS = 180;

@@ -1,7 +1,7 @@
 // The page Compare: choices without a button, tables that sort, and histograms to keep as a picture.
 import { embedded } from "../dom.js";
 import { showPicture } from "../parts/data.js";
-import { drawSpreads } from "../parts/outlinepicture.js";
+import { drawSpreads } from "../parts/compare/outlinepicture.js";
 import { makeSortable } from "../parts/sorting.js";
 
 const form = document.querySelector("#choice");

@@ -1,10 +1,10 @@
 // The page Evaluation: tables that sort, plots over them, and which section is being read.
 import { embedded } from "../dom.js";
-import { densityHref, densityPlot } from "../parts/densityplot.js";
+import { densityHref, densityPlot } from "../parts/evaluation/densityplot.js";
 import { plotInSight } from "../parts/plot.js";
-import { probeHref, probePlot } from "../parts/probeplot.js";
-import { profilePlot } from "../parts/profileplot.js";
-import { recallPlot } from "../parts/recallplot.js";
+import { probeHref, probePlot } from "../parts/evaluation/probeplot.js";
+import { profilePlot } from "../parts/evaluation/profileplot.js";
+import { recallPlot } from "../parts/evaluation/recallplot.js";
 import { makeSortable } from "../parts/sorting.js";
 
 const plots = embedded("plot-data");

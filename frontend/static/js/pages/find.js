@@ -1,4 +1,4 @@
-// Latents by meaning, picture or examples. The address holds the search (parts/latentquery.js).
+// Latents by meaning, picture or examples. The address holds the search (parts/find/latentquery.js).
 import { addressOf, visit } from "../address.js";
 import * as api from "../api.js";
 import { imageHref, streamTitle, uploadHref } from "../bundle.js";
@@ -6,10 +6,10 @@ import { el, isPlainClick } from "../dom.js";
 import { count, decimal, percent, timing } from "../format.js";
 import { showCall } from "../parts/data.js";
 import { acceptPictures } from "../parts/drop.js";
-import { Examples } from "../parts/examples.js";
-import { another, currentQuery, further, queryHref, requestFor } from "../parts/latentquery.js";
+import { Examples } from "../parts/find/examples.js";
+import { another, currentQuery, further, queryHref, requestFor } from "../parts/find/latentquery.js";
 import { latentCard } from "../parts/latentcard.js";
-import { RegionFrame } from "../parts/regionframe.js";
+import { RegionFrame } from "../parts/find/regionframe.js";
 import { readWords } from "../parts/words.js";
 import { announce, isAbort, troubleBox } from "../status.js";
 

@@ -6,11 +6,11 @@ import { streamTitle } from "../bundle.js";
 import { isPlainClick } from "../dom.js";
 import { decimal } from "../format.js";
 import { showCall, showPicture } from "../parts/data.js";
-import { ItemHeatmaps } from "../parts/itemheatmaps.js";
-import { ItemPanes } from "../parts/itempanes.js";
-import { patchSize, snapTo } from "../parts/patchgrid.js";
-import { RegionFrame, readRegion, writeRegion } from "../parts/regionframe.js";
-import { RegionLatents } from "../parts/regionlatents.js";
+import { ItemHeatmaps } from "../parts/item/itemheatmaps.js";
+import { ItemPanes } from "../parts/item/itempanes.js";
+import { patchSize, snapTo } from "../parts/item/patchgrid.js";
+import { RegionFrame, readRegion, writeRegion } from "../parts/find/regionframe.js";
+import { RegionLatents } from "../parts/item/regionlatents.js";
 import { announce, isAbort, troubleBox } from "../status.js";
 
 const REST_MS = 120; // a pointer that moves on sooner asks for nothing

@@ -1,11 +1,11 @@
-// A latent's page: other items, heatmaps and tests without a page load. The address holds the view (parts/latentview.js).
+// A latent's page: other items, heatmaps and tests without a page load. The address holds the view (parts/latent/latentview.js).
 import { showPicture } from "../parts/data.js";
-import { plotInSight } from "../parts/histograms.js";
-import { Intervals } from "../parts/intervals.js";
-import { LatentHeat } from "../parts/latentheat.js";
-import { besideSheet, columnsSheet } from "../parts/latentsheet.js";
-import { LatentTest } from "../parts/latenttest.js";
-import { change, currentView, followView } from "../parts/latentview.js";
+import { plotInSight } from "../parts/latent/histograms.js";
+import { Intervals } from "../parts/latent/intervals.js";
+import { LatentHeat } from "../parts/latent/latentheat.js";
+import { besideSheet, columnsSheet } from "../parts/latent/latentsheet.js";
+import { LatentTest } from "../parts/latent/latenttest.js";
+import { change, currentView, followView } from "../parts/latent/latentview.js";
 
 // Dead latents have no columns, and not every bundle can look at pictures or read texts.
 const heat = document.querySelector("#heat") && new LatentHeat((on) => {

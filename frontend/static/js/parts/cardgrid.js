@@ -2,7 +2,7 @@
 // the others, and a card that is not known yet is a blank of the same height.
 import { el } from "../dom.js";
 import { troubleBox } from "../status.js";
-import { CardWindows } from "./cardwindows.js";
+import { CardWindows, WINDOW } from "./cardwindows.js";
 import { waitingCard } from "./latentcard.js";
 
 const AHEAD = 2; // rows beyond the window, either way
@@ -86,27 +86,31 @@ export class CardGrid {
 
   #scroll() {
     this.#frame = 0;
-    const leapt = Math.abs(scrollY - this.#scrolled) > LEAP * innerHeight;
+    const by = scrollY - this.#scrolled;
+    const leapt = Math.abs(by) > LEAP * innerHeight;
     this.#scrolled = scrollY;
     if (this.#anew) return;
     clearTimeout(this.#pause);
-    if (!leapt) return this.#look();
+    if (!leapt) return this.#look(Math.sign(by));
     this.#render();
     this.#windows.giveUp();
     this.#pause = setTimeout(() => this.#ask(), REST_MS);
   }
 
-  /** Shows what is in sight, and asks for what is missing of it. */
-  #look() {
+  /** Shows what is in sight, and asks for what is missing of it. @param {number} [direction] of scrolling, 1 is down */
+  #look(direction = 0) {
     if (this.#anew) return;
     this.#render();
-    this.#ask();
+    this.#ask(direction);
   }
 
-  /** Asks for what is missing in the page. */
-  #ask() {
+  /** Asks for what is missing in the page, and for what will come next. */
+  #ask(direction = 0) {
     if (this.#anew || !this.#total) return;
-    this.#windows.want([...this.#cards].filter(([, card]) => isWaiting(card)).map(([position]) => position));
+    const positions = [...this.#cards.keys()];
+    const missing = positions.filter((position) => isWaiting(this.#cards.get(position)));
+    const next = direction > 0 ? Math.max(...positions) + WINDOW : Math.min(...positions) - WINDOW;
+    this.#windows.want(direction && next >= 0 && next < this.#total ? [...missing, next] : missing);
   }
 
   #fail(error) {
@@ -178,6 +182,7 @@ export class CardGrid {
   /** Puts these positions, and no others, into the page; what is there already is not touched. */
   #fill(positions, aside) {
     const wanted = new Set(positions);
+    this.#moveBlanks(positions, wanted);
     for (const [position, card] of this.#cards) {
       if (wanted.has(position)) continue;
       card.remove();
@@ -190,6 +195,17 @@ export class CardGrid {
       else this.#list.insertBefore(card, next);
       this.#setAside(card, positions[i], aside.has(positions[i]));
     });
+  }
+
+  /** Blanks look alike: those that go stand for those that come, so that flying past changes nothing in the page. */
+  #moveBlanks(positions, wanted) {
+    const spare = [...this.#cards].filter(([position, card]) => !wanted.has(position) && isWaiting(card)).sort(([a], [b]) => a - b);
+    const unknown = positions.filter((position) => !this.#cards.has(position) && !this.#windows.at(position));
+    for (const position of unknown.slice(0, spare.length)) {
+      const [before, card] = spare.shift();
+      this.#cards.delete(before);
+      this.#cards.set(position, card);
+    }
   }
 
   /** The card at a position as far as it is known. One that has come takes the place of its blank. */

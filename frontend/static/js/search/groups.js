@@ -2,7 +2,7 @@
 import * as api from "../api.js";
 import { info, streamTitle } from "../bundle.js";
 import { count, decimal } from "../format.js";
-import { queryTerm } from "../parts/term.js";
+import { queryTerm } from "../parts/retrieve/term.js";
 import { recentSearches } from "./kept.js";
 import { itemOption, latentOption, pageOption, textOption } from "./options.js";
 import { CAPTION_STREAM, pagesFor, readsText, termsOf } from "./query.js";

@@ -1,7 +1,7 @@
 // What the search box asks for, and the pages that answer it. The twin of server/routes/search.py: keep them alike.
 import { addressOf } from "../address.js";
 import { info, latentHref, readersOf } from "../bundle.js";
-import { term, writeTerm } from "../parts/term.js";
+import { term, writeTerm } from "../parts/retrieve/term.js";
 
 const NUMBER = /^(#?)\s*(\d+)$/; // "#17", "17"
 const words = new Intl.ListFormat("en");

@@ -222,6 +222,7 @@ export class MapStage {
   }
 }
 
+/** A button; a sign is no name for who hears it. */
 function tool(text, title, act, more = {}) {
-  return el("button", { class: "button button--small", type: "button", title, "aria-label": title, ...more, on: { click: act } }, text);
+  return el("button", { class: "button button--small", type: "button", title, "aria-label": text.length > 1 ? null : title, ...more, on: { click: act } }, text);
 }
