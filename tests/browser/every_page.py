@@ -55,7 +55,7 @@ VISITS = [
     Visit("find-examples", "/find?by=examples&item=s000001&item=s000002", LATENTS),
     Visit("mismatches", "/mismatches?kind=different", LATENTS),
     Visit("latent", "/latents/3", "#columns img"),
-    Visit("latent-open", "/latents/3?heat=true&try=a+cat&beside={beside}", "#beside img", OPEN_ALL),
+    Visit("latent-open", "/latents/3?heat=1&try=a+cat&beside={beside}", "#beside img", OPEN_ALL),
     Visit("item", "/items/s000003", "h1", OPEN_ALL),
     Visit("caption-start", "/caption", "#primer"),
     Visit("caption", "/caption?q=a+cat", "#status:has-text('pictures in')", OPEN_ALL),
