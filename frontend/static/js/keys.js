@@ -10,7 +10,7 @@ const actions = {
   "]": () => press("a[rel=next]"),
   s: () => press(".latent-head [data-star], .item-head [data-star]"),
   t: () => press("#theme"),
-  x: () => (location.href = "/latents/random"),
+  x: () => (location.href = document.querySelector("#random:not([hidden])")?.href ?? "/latents/random"), // of those that match, in the gallery
 };
 let chordStarted = -Infinity;
 

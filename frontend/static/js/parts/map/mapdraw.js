@@ -7,7 +7,8 @@ const MOST_THUMBS = 60;
 const THUMB_SHARE = 0.4; // of the screen that pictures may cover
 const FRAME = 3; // of a picture, in its point's colour
 const LAYERS = 4; // of points, the largest at the bottom
-const SMALL = 4; // radius below which nobody sees whether a point is round
+const MANY = 2000; // points, of which nobody sees whether they are round
+const SMALL = 4; // radius of such points
 
 /**
  * @typedef {object} Scene
@@ -61,7 +62,7 @@ export function drawMap(context, scene, buckets) {
 }
 
 /** How large a point of a size from 0 to 1 is: by the room that there is, and a little by closeness. */
-export function radiusOf({ camera, points }) {
+function radiusOf({ camera, points }) {
   const room = Math.sqrt((camera.width * camera.height) / Math.max(points.n, 1));
   const most = Math.min(Math.max(0.18 * room, 3), 8) * camera.zoom ** 0.3;
   return (size) => Math.max(most * (0.25 + 0.75 * size), 1);
@@ -101,6 +102,7 @@ function drawFaint(context, { points, camera, palette }) {
 function drawPoints(context, scene, buckets, radius, pictured) {
   const { points, camera, palette } = scene;
   const colours = [...palette.shades, palette.unknown];
+  const small = points.n > MANY ? SMALL : 0;
   buckets.forEach((bucket, place) => {
     context.fillStyle = colours[place % colours.length];
     context.beginPath();
@@ -108,7 +110,7 @@ function drawPoints(context, scene, buckets, radius, pictured) {
       if (!points.matching[i] || pictured.has(i)) continue;
       const [x, y, r] = [camera.px(points.x[i]), camera.py(points.y[i]), radius(points.size[i])];
       if (x < -r || x > camera.width + r || y < -r || y > camera.height + r) continue;
-      if (r < SMALL) drawDot(context, x, y, r);
+      if (r < small) drawDot(context, x, y, r);
       else {
         context.moveTo(x + r, y);
         context.arc(x, y, r, 0, 2 * Math.PI);
@@ -118,7 +120,7 @@ function drawPoints(context, scene, buckets, radius, pictured) {
   });
 }
 
-/** Two crossed boxes, which at this size look as round as a circle, and are drawn twenty times as fast. */
+/** Two crossed boxes, which among many look as round as a circle, and are drawn several times as fast. */
 function drawDot(context, x, y, r) {
   const inner = 0.55 * r;
   context.fillRect(x - r, y - inner, 2 * r, 2 * inner);
