@@ -4,6 +4,7 @@ import * as api from "../api.js";
 import { imageHref, streamTitle, uploadHref } from "../bundle.js";
 import { el, isPlainClick } from "../dom.js";
 import { count, decimal, percent, timing } from "../format.js";
+import { offerCards } from "../parts/cardsheet.js";
 import { showCall } from "../parts/data.js";
 import { acceptPictures } from "../parts/drop.js";
 import { Examples } from "../parts/find/examples.js";
@@ -43,6 +44,7 @@ more.addEventListener("click", (event) => {
 });
 if (by === "picture") acceptPictures(find("drop"), useFile);
 addEventListener("popstate", run);
+offerCards(list);
 run();
 
 function go(query) {

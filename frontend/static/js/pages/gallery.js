@@ -5,6 +5,7 @@ import { el, isPlainClick } from "../dom.js";
 import { fillForm, pairsOf } from "../form.js";
 import { count } from "../format.js";
 import { CardGrid } from "../parts/cardgrid.js";
+import { offerCards } from "../parts/cardsheet.js";
 import { showCall } from "../parts/data.js";
 import { FilterCounts } from "../parts/filtercounts.js";
 import { latentCard } from "../parts/latentcard.js";
@@ -65,6 +66,7 @@ addEventListener("popstate", () => {
   show(keptPlace());
 });
 watchPlace();
+offerCards(document.querySelector("#latents"));
 readAddress();
 [cardsOf, countsOf] = [cardsKey(), filterKey()]; // the server's answers
 show();

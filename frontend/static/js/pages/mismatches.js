@@ -5,6 +5,7 @@ import { streamTitle } from "../bundle.js";
 import { fillForm, pairsOf } from "../form.js";
 import { count, decimal, logShare, percent } from "../format.js";
 import { CardGrid } from "../parts/cardgrid.js";
+import { offerCards } from "../parts/cardsheet.js";
 import { showCall } from "../parts/data.js";
 import { latentCard } from "../parts/latentcard.js";
 import { keepPlace, keptPlace, watchPlace } from "../parts/place.js";
@@ -36,6 +37,7 @@ addEventListener("popstate", () => {
   reload(keptPlace());
 });
 watchPlace();
+offerCards(document.querySelector("#latents"));
 
 function reload(place = null) {
   document.querySelector("main .notice")?.remove();

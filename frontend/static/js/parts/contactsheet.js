@@ -12,8 +12,9 @@ const SQUARE = 13; // the stream's colour, before its title
  * @param {object} sheet
  * @param {string} sheet.title
  * @param {string[]} sheet.notes lines under it
- * @param {{title: string, stream: number, cells: {address?: string, picture?: HTMLCanvasElement, text: string}[]}[]} sheet.columns
- *   a cell without address is a line of text; `stream` is its position, -1 for none; `picture` lies over the address's
+ * @param {{title: string, stream: number, cells: {address?: string, picture?: HTMLCanvasElement, text: string, begins?: boolean}[]}[]} sheet.columns
+ *   a cell without address is a line of text; `stream` is its position, -1 for none; `picture` lies over the address's,
+ *   and one that `begins` stands first in its row
  * @param {string} sheet.foot
  * @param {number} [sheet.across] tiles beside each other in a column
  * @returns {Promise<HTMLCanvasElement>}
@@ -49,6 +50,7 @@ function layOut(pen, cells, wide) {
   const placed = [];
   let [x, y] = [0, 0];
   for (const cell of cells) {
+    if (cell.begins && x > 0) [x, y] = [0, y + TILE + lineHeight("plain") + GAP];
     const text = lines(pen, cell.text, "plain", cell.address ? TILE : wide);
     placed.push({ cell, text: cell.address ? text.slice(0, 1) : text, x, y });
     const tall = cell.address ? TILE + lineHeight("plain") : heightOf(text);

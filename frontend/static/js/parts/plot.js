@@ -1,10 +1,12 @@
 // Plotly, loaded once and only when a plot comes into sight, and what plots have in common.
 import { streamIndex } from "../bundle.js";
 import { el } from "../dom.js";
+import { showPicture } from "./data.js";
 
 const PLOTLY = "/static/vendor/plotly.min.js";
 const STREAM_COLOURS = 6;
 const TEXT_PX = 12;
+const PICTURE_SCALE = 2; // pixels of a PNG for each of the page's
 const NARROW = matchMedia("(max-width: 40rem)");
 let loading = null;
 
@@ -43,11 +45,27 @@ export function plotInSight(figure, draw, hrefOf) {
       return;
     }
     redraw = () => show(place, draw);
+    offerPlot(place, figure.dataset.plot);
     document.addEventListener("themechange", redraw);
     NARROW.addEventListener("change", redraw);
     if (hrefOf) place.on("plotly_click", ({ points }) => (location.href = hrefOf(points[0])));
   });
   return { redraw: () => redraw() };
+}
+
+/** Offers a plot in "Data of this page". @param {HTMLElement} place @param {string} name one word */
+export function offerPlot(place, name) {
+  showPicture(`plot-${name}`, `Plot: ${name}`, async () => {
+    const picture = new Image();
+    picture.src = await window.Plotly.toImage(place, { format: "png", width: place.offsetWidth, height: place.offsetHeight, scale: PICTURE_SCALE });
+    await picture.decode();
+    const canvas = el("canvas", { width: picture.naturalWidth, height: picture.naturalHeight });
+    const context = canvas.getContext("2d");
+    context.fillStyle = colour("--paper"); // the plot itself is transparent
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    context.drawImage(picture, 0, 0);
+    return canvas;
+  });
 }
 
 function show(place, draw) {

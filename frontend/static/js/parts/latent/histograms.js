@@ -1,7 +1,7 @@
 // A latent's histograms: the server's drawing is replaced by Plotly's, when they come into sight and if Plotly loads.
 import { streamTitle } from "../../bundle.js";
 import { el, embedded } from "../../dom.js";
-import { axis, baseLayout, loadPlotly, note, numbered, streamColour, whenInSight } from "../plot.js";
+import { axis, baseLayout, loadPlotly, note, numbered, offerPlot, streamColour, whenInSight } from "../plot.js";
 
 const ROW_GAP = 0.3;
 const holder = document.querySelector("#histograms");
@@ -28,6 +28,7 @@ async function plot(histograms) {
   const traces = histograms.map(trace);
   holder.replaceChildren(place);
   await window.Plotly.newPlot(place, traces, layout(histograms), { displayModeBar: false, responsive: true });
+  offerPlot(place, "activations");
 }
 
 function trace({ stream, edges, counts }, row) {
