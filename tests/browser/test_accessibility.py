@@ -34,7 +34,11 @@ def axe() -> str:
 
 
 def look(page: Any, only: list[str] | None = None) -> list[dict[str, str]]:
-    """What axe finds once nothing moves any more: half-faded text has no contrast to measure."""
+    """What axe finds once nothing moves any more: half-faded text has no contrast to measure.
+
+    At the page's head: whatever a page is scrolled to, something lies half under the masthead, which sticks.
+    """
+    page.evaluate("scrollTo({ top: 0, behavior: 'instant' })")
     page.wait_for_function("() => document.getAnimations().every(one => one.playState !== 'running')")
     return page.evaluate(RUN, only)
 
