@@ -144,7 +144,7 @@ def test_what_is_subtracted_changes_the_hits(page: Any, sent: list[dict[str, Any
     page.locator(".hit").first.locator("[data-why]").click()
     page.locator("#why [data-use]").click()
     page.wait_for_url("**/retrieve?term=item:*")
-    assert not page.locator("#why").is_visible()
+    page.wait_for_selector("#why", state="hidden")
     await_hits(page)
     assert len(chips_of(page)) == 1
 
