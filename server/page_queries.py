@@ -61,7 +61,7 @@ def more_url(path: str, wanted: Wire, cursor: str | None) -> str:
 
 
 def terms_of(request: Request) -> list[Named]:
-    """A query's terms as `static/js/parts/retrieve/term.js` writes them, or one of the old parameters `q`, `item`, `upload`."""
+    """A query's terms as `parts/retrieve/term.js` writes them, or one of the old parameters `q`, `item`, `upload`."""
     given = request.query_params
     old = {"text": given.get("q"), "item": given.get("item"), "upload": given.get("upload")}
     terms = [Named(kind, value) for kind, value in old.items() if value and value.strip()]

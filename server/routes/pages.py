@@ -29,7 +29,8 @@ from server.tour import start_of
 from sparc_core.errors import InputError
 
 GALLERY_LIMIT = 24
-_CHOICES = ("target", "measure", "label", "split", "active", "above", "leave_out")  # of static/js/parts/retrieve/search.js
+# Of static/js/parts/retrieve/search.js.
+_CHOICES = ("target", "measure", "label", "split", "active", "above", "leave_out")
 
 
 class By(StrEnum):
