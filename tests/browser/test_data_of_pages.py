@@ -30,13 +30,19 @@ def downloaded(page: Any, button: Any) -> bytes:
 
 
 def test_json_is_the_answer_of_the_call_that_is_named(page: Any, address: str) -> None:
-    data = opened(page, "/?sort=id&alive=alive", "#latents > li")
-    call = data.locator(".data__call", has_text="GET /api/v1/latents?").first
+    data = opened(page, "/latents/3", "#columns img")
+    call = data.locator(".data__call", has_text="The latent").first
     path = call.locator("code").inner_text().removeprefix("GET ")
+    assert path == "/api/v1/latents/3"
     answer = json.loads(downloaded(page, call.get_by_role("button", name="JSON")))
     assert answer == httpx.get(address + path).json()
-    assert [one["id"] for one in answer["latents"]] == sorted(one["id"] for one in answer["latents"])
     keep(page, "08-data-of-the-page")
+
+
+def test_the_call_that_is_named_follows_what_is_shown(page: Any) -> None:
+    data = opened(page, "/", "#latents > li")
+    page.select_option("select[name=sort]", "id")
+    data.locator("code", has_text="sort=id").wait_for()
 
 
 def test_csv_has_a_line_for_each_row_and_the_columns_of_nested_values(page: Any, address: str) -> None:
