@@ -54,6 +54,7 @@ bench: build ## every measurement of docs/benchmarks.md but recipes, about an ho
 	$(BIN)/python -m benchmarks.trust --bundle $(BUNDLE) $(QUICK)
 	$(BIN)/python -m benchmarks.evaluation --bundle $(BUNDLE) $(QUICK)
 	$(BIN)/python -m benchmarks.pages --bundle $(BUNDLE) $(QUICK)
+	$(BIN)/python -m benchmarks.pages_in_browser --bundle $(BUNDLE) $(QUICK)
 	$(BIN)/python -m benchmarks.scrolling --bundle $(BUNDLE) $(QUICK)
 	$(BIN)/python -m benchmarks.serve $(QUICK)
 	$(BIN)/python -m benchmarks.build $(QUICK)
