@@ -64,6 +64,24 @@ def test_the_cards_in_sight_are_a_picture(page: Any) -> None:
     assert len(picture.getcolors(2**24) or []) > 500, "it shows pictures"
 
 
+def test_the_picture_of_cards_waits_for_those_that_are_on_their_way(page: Any) -> None:
+    page.goto("/")
+    page.wait_for_selector("#latents > li")
+    held: list[Any] = []
+    page.route("**/api/v1/latents?*", lambda route: held.append(route))
+    page.locator("#data summary").click()  # which scrolls to cards that nobody has asked for yet
+    with page.expect_download() as download:
+        page.get_by_role("button", name="PNG: The cards in sight").click()
+        page.wait_for_timeout(300)
+        assert held, "the last cards are asked for"
+        while held:
+            held.pop().continue_()
+            page.wait_for_timeout(100)
+    picture = Image.open(io.BytesIO(download.value.path().read_bytes())).convert("RGB")
+    assert picture.height > 800, "whole cards, not their heads alone"
+    assert len(picture.getcolors(2**24) or []) > 500, "it shows pictures"
+
+
 def test_a_plot_is_a_picture(page: Any) -> None:
     page.goto("/evaluation")
     page.locator("[data-plot=density]").scroll_into_view_if_needed()

@@ -5,15 +5,29 @@ import { showPicture } from "./data.js";
 
 const PICTURES = 3; // of a latent in a stream: one line of the sheet
 const MOST = 12;
+const PATIENCE_MS = 10_000;
 
 /** Offers a picture of the cards in "Data of this page". @param {HTMLElement} list holds `latentCard`s */
 export function offerCards(list) {
-  showPicture("cards", "The cards in sight", () => draw([...list.querySelectorAll(".card[data-latent]")].filter(isInSight).slice(0, MOST)));
+  showPicture("cards", "The cards in sight", async () => draw((await cardsInSight(list)).slice(0, MOST)));
 }
 
-function isInSight(card) {
+/** The cards in sight, as soon as each is known: the click that asks for them may have scrolled to blanks. */
+async function cardsInSight(list) {
+  const until = performance.now() + PATIENCE_MS;
+  while (performance.now() < until) {
+    await new Promise(requestAnimationFrame);
+    const all = [...list.querySelectorAll(".card")];
+    const cards = all.filter((card) => isInSight(card, list));
+    if (!all.length || (cards.length && cards.every(({ dataset }) => dataset.latent))) return cards;
+  }
+  throw new Error("cards that do not arrive");
+}
+
+/** The data lies below the cards: those of the last screen count too. */
+function isInSight(card, list) {
   const { top, bottom } = card.getBoundingClientRect();
-  return bottom > -innerHeight && top < innerHeight; // the data lies below the cards: those of the last screen too
+  return bottom > Math.min(0, list.getBoundingClientRect().bottom) - innerHeight && top < innerHeight;
 }
 
 function draw(cards) {
