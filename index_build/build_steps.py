@@ -31,6 +31,7 @@ from index_build.items.media import write_media
 from index_build.items.table import item_tables
 from index_build.recipe import Recipe
 from index_build.steps import Step, StepContext
+from sparc_core.arrays import save_array
 from sparc_core.bundle.codes import Codes, read_codes
 from sparc_core.bundle.manifest import LabelManifest, SparcManifest, StreamManifest
 from sparc_core.bundle.postings import Postings, read_postings
@@ -121,9 +122,9 @@ class BuildSteps:
         tables = item_tables(listing, pq.read_table(step.inputs["media"] / PICTURES), given)
         write_items(tables.items, step.bundle / "items.parquet")
         write_table(tables.rejected, step.bundle / "rejected.parquet")
-        np.save(step.folder / KEPT, tables.kept)
+        save_array(step.folder / KEPT, tables.kept)
         for stream, rows in given.items():
-            np.save(step.folder / f"{stream}.rows.npy", rows[tables.kept])
+            save_array(step.folder / f"{stream}.rows.npy", rows[tables.kept])
 
     def _features(self, step: StepContext) -> None:
         table = pq.read_table(step.inputs["items"] / "bundle" / "items.parquet", columns=["media", "caption"])
@@ -150,7 +151,7 @@ class BuildSteps:
 
     def _training(self, step: StepContext) -> None:
         rows = step.folder / "rows.npy"
-        np.save(rows, self._items(step).rows_of_split("train"))
+        save_array(rows, self._items(step).rows_of_split("train"))
         options = self.recipe.training
         model = step.bundle / "sparc.safetensors"
         self.engine.train(

@@ -4,6 +4,7 @@ Errors of the user's or the disk's making are one line on stderr and exit code 2
 command that needs them, so `--help` and `info` answer at once and worker processes start quickly.
 """
 
+import signal
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -20,14 +21,31 @@ from index_build.commands.import_run import import_
 from index_build.commands.run import init
 from index_build.commands.run import run as run_config
 from index_build.commands.train import train
+from sparc_core import __version__
 from sparc_core.bundle import Bundle, Manifest
 
 app = typer.Typer(
     name="sparc-build",
-    help="From pictures, captions and models to a bundle that sparc-serve shows.",
     no_args_is_help=True,
     add_completion=False,
 )
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"sparc-build {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say the version, and do nothing.")
+    ] = False,
+) -> None:
+    """From pictures, captions and models to a bundle that sparc-serve shows."""
+
+
 app.command()(init)
 app.command()(doctor)
 app.command("run")(run_config)
@@ -92,7 +110,8 @@ def _info_table(manifest: Manifest) -> Table:
 
 
 def run() -> None:
-    """Entry point of the `sparc-build` command."""
+    """Entry point of the `sparc-build` command. What `docker stop` and others send ends it as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     app()
 
 

@@ -15,11 +15,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from jaxtyping import Float32, Int64
 
+from index_build.files import whole_file
 from sparc_core.bundle import Bundle
 from sparc_core.errors import InputError
+from sparc_core.full_disk import check_room, full_disk_said
 
 Format = Literal["hdf5", "parquet"]
 _ROWS_AT_A_TIME = 16_384
+_POINTER_BYTES, _HEADER_BYTES = 64, 1 << 16  # what HDF5 adds: to a text, and to a file
 _SELECTIONS: tuple[Literal["own", "local"], ...] = ("own", "local")
 
 
@@ -36,6 +39,7 @@ def export_bundle(bundle: Bundle, out: Path, kind: Format) -> list[Path]:
 
     Raises:
         InputError: There is no such kind, or the bundle has compressed features only.
+        DiskFullError: There is no room.
     """
     writers = {"hdf5": (_write_hdf5, "h5"), "parquet": (_write_parquet, "parquet")}
     if kind not in writers:
@@ -47,15 +51,25 @@ def export_bundle(bundle: Bundle, out: Path, kind: Format) -> list[Path]:
             "from a bundle with exact or hnsw vectors"
         )
     write, suffix = writers[kind]
-    out.mkdir(parents=True, exist_ok=True)
     paths = []
     for stream in bundle.manifest.streams:
         path = out / f"{stream.name}.{suffix}"
-        temporary = path.with_name(f".{path.name}.part")
-        write(bundle, stream.name, temporary)
-        temporary.replace(path)
+        _check_room(bundle, stream.name, path)
+        with full_disk_said(str(path), out, "run the same command again"), whole_file(path) as temporary:
+            write(bundle, stream.name, temporary)
         paths.append(path)
     return paths
+
+
+def _check_room(bundle: Bundle, stream: str, path: Path) -> None:
+    """Refuse what does not fit: HDF5 does not survive a full disk, its library crashes when it closes the file.
+
+    Without compression, whatever the format: 4 bytes a value, and for each of both codes 6 a slot at most.
+    """
+    manifest, ids = bundle.manifest, bundle.items.ids()
+    a_row = 4 * manifest.stream(stream).d + 2 * 6 * manifest.sparc.k + 8
+    n_bytes = len(ids) * (a_row + _POINTER_BYTES) + sum(len(text.encode()) for text in ids) + _HEADER_BYTES
+    check_room(str(path), path.parent, n_bytes, "run the same command again")
 
 
 def _write_hdf5(bundle: Bundle, stream: str, path: Path) -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sparc_core.errors import InputError
+from sparc_core.full_disk import full_disk_said
 
 
 @contextmanager
@@ -15,10 +16,12 @@ def locked(folder: Path) -> Iterator[None]:
 
     Raises:
         InputError: Another process holds it, or the folder cannot be written.
+        DiskFullError: There is no room.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+        with full_disk_said(f"folder {folder}", folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
         raise InputError(f"folder {folder} cannot be written: {error.strerror}") from None
     try:

@@ -6,6 +6,7 @@
 import json
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -24,7 +25,8 @@ from index_build.threads import one_thread
 from sparc_core import __version__
 from sparc_core.backbones import load_backbone
 from sparc_core.bundle.manifest import CorpusManifest, LabelManifest, Manifest, ManifestDraft
-from sparc_core.bundle.writer import publish, refuse_other
+from sparc_core.bundle.place import Place, held
+from sparc_core.bundle.writer import publish
 
 _LIBRARIES = ("torch", "numpy", "faiss-cpu", "pyarrow", "pillow", "open_clip_torch", "transformers")
 
@@ -51,7 +53,7 @@ def build_bundle(
     corpus: Corpus,
     recipe: Recipe,
     work: Path,
-    out: Path,
+    out: Path | Place,
     display: Display | None = None,
     loader: BackboneLoader = load_backbone,
     engine: Engine | None = None,
@@ -62,7 +64,7 @@ def build_bundle(
         corpus: What to build over.
         recipe: How.
         work: Holds the steps' results; safe to delete when no build runs.
-        out: Where the bundle goes.
+        out: Where the bundle goes; held until it is there.
         display: Shows progress; nothing is shown by default.
         loader: Makes backbones from specs.
         engine: Where heavy steps run; by default this process alone.
@@ -71,13 +73,12 @@ def build_bundle(
         SparcError: Unusable options, corpora, backbones or folders; the message says which.
     """
     steps = BuildSteps(corpus, recipe, loader, engine or LocalEngine()).all()
-    refuse_other(out)
-    with locked(work), one_thread():
+    with held(out) as place, locked(work), one_thread():
         results = run_steps(steps, work, display or SilentDisplay())
         begun = time.monotonic()
         folders = {name: result.folder for name, result in results.items()}
         with_files = [folder / "bundle" for folder in folders.values() if (folder / "bundle").is_dir()]
-        manifest = publish(with_files, _draft(corpus, recipe, folders), out)
+        manifest = publish(with_files, _draft(corpus, recipe, folders), place)
         report = BuildReport(manifest, list(results.values()), time.monotonic() - begun)
         _record_times(report, work / "times.json")
     return report
@@ -120,4 +121,5 @@ def _versions() -> dict[str, str]:
 def _record_times(report: BuildReport, path: Path) -> None:
     seconds = {step.name: {"seconds": round(step.seconds, 2), "cached": step.cached} for step in report.steps}
     seconds["publish"] = {"seconds": round(report.publish_seconds, 2), "cached": False}
-    path.write_text(json.dumps(seconds, indent=1) + "\n", encoding="utf-8")
+    with suppress(OSError):  # the bundle is published: that a full disk has no room for this is no failure
+        path.write_text(json.dumps(seconds, indent=1) + "\n", encoding="utf-8")

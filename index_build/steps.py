@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from index_build.workers import ProgressReport
+from sparc_core.full_disk import full_disk_said
 
 _KEY_DIGITS = 16
 
@@ -124,9 +125,10 @@ def _run_step(step: Step, folder: Path, inputs: Mapping[str, Path], display: Dis
     display.started(step.name, step.unit)
     begun = time.monotonic()
     partial = folder.with_name(folder.name + ".part")
-    partial.mkdir(parents=True, exist_ok=True)
-    step.run(StepContext(partial, inputs, lambda done, total: display.progress(step.name, done, total)))
-    partial.rename(folder)
+    with full_disk_said(f"step {step.name}", folder.parent):
+        partial.mkdir(parents=True, exist_ok=True)
+        step.run(StepContext(partial, inputs, lambda done, total: display.progress(step.name, done, total)))
+        partial.rename(folder)
     return StepResult(step.name, folder, time.monotonic() - begun, cached=False)
 
 

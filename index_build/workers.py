@@ -10,10 +10,19 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any, Protocol, Self
+
+from sparc_core.errors import SparcError
 
 ProgressReport = Callable[[int, int], None]
 """Called with (done, total)."""
+
+
+class WorkerError(SparcError):
+    """A worker process ended before its task did."""
+
+    code = "worker_ended"
 
 
 class TaskRunner(Protocol):
@@ -36,6 +45,7 @@ class TaskRunner(Protocol):
 
         Raises:
             Exception: Whatever the first failing task raised; tasks not yet begun are dropped.
+            WorkerError: The system, or somebody, ended a worker.
         """
         ...
 
@@ -79,6 +89,12 @@ class LocalTasks:
             for future in as_completed(futures):
                 future.result()
                 counted.finished(futures[future])
+        except BrokenProcessPool:
+            self._end()
+            raise WorkerError(
+                "a worker process was ended from outside, perhaps for want of memory: run the same command again to go "
+                'on from here, with fewer "workers" in [engine] if it happens again'
+            ) from None
         except BaseException:
             self._end()
             raise

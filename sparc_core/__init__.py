@@ -3,4 +3,4 @@
 Start at `sparc_core.model`; the seam between building and serving is `sparc_core.bundle`.
 """
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"

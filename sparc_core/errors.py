@@ -29,6 +29,12 @@ class BundleError(SparcError):
     code = "bundle_unusable"
 
 
+class DiskFullError(SparcError):
+    """A disk has no room left for what is written."""
+
+    code = "disk_full"
+
+
 class NotFoundError(SparcError):
     """A latent, item, stream or upload that is not there."""
 

@@ -80,9 +80,11 @@ def open_media(path: Path) -> Image.Image:
     """A media file of a bundle, decoded the same way for towers and pages.
 
     Raises:
-        OSError: It is not there.
+        OSError: It is not there, or no file: a pipe or a device could be read for ever.
         UnreadablePictureError: It is damaged.
     """
+    if not path.is_file():
+        raise FileNotFoundError(path)
     return decode_picture(path.read_bytes())
 
 

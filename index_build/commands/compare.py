@@ -9,6 +9,7 @@ from rich.console import Console
 
 from index_build.commands.errors import one_line_errors
 from sparc_core.errors import BundleError, InputError, SparcError
+from sparc_core.full_disk import full_disk_said
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,8 +57,9 @@ def compare(
         elif out is None:
             typer.echo(written(tables, format_), nl=False)
         else:
-            out.parent.mkdir(parents=True, exist_ok=True)
-            write_text(out, written(tables, format_))
+            with full_disk_said(str(out), out.parent, "run the same command again"):
+                out.parent.mkdir(parents=True, exist_ok=True)
+                write_text(out, written(tables, format_))
             _console.print(f"wrote {out}", highlight=False, markup=False, soft_wrap=True)
 
 

@@ -1,5 +1,6 @@
 """`sparc-build demo`: the storybook bundle, and its twin: the same corpus under SPARC without what makes it SPARC."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,18 +36,18 @@ def demo(
         from index_build.engine import LocalEngine
         from index_build.pipeline import build_bundle
         from index_build.workers import n_cores
-        from sparc_core.bundle.writer import refuse_other
+        from sparc_core.bundle.place import held
 
         recipes = {out: demo_recipe(seed)} | ({twin_place(out): twin_recipe(seed)} if twin else {})
-        for place in recipes:  # all of them before the first takes minutes
-            refuse_other(place)
-        with LocalEngine.opened(n_cores()) as engine:
-            for place, recipe in recipes.items():
-                _say(f"{as_seen_from_here(place)}: {recipe.training.selection} selection")
+        with ExitStack() as stack:
+            places = [stack.enter_context(held(path)) for path in recipes]  # all before the first takes minutes
+            engine = stack.enter_context(LocalEngine.opened(n_cores()))
+            for place, (path, recipe) in zip(places, recipes.items(), strict=True):
+                _say(f"{as_seen_from_here(path)}: {recipe.training.selection} selection")
                 with RichDisplay(_console) as display:
                     report = build_bundle(corpus, recipe, work, place, display, engine=engine)
                 _console.print(times_table(report))
-                print_result(report, place, beside=None if place == out else out)
+                print_result(report, path, beside=None if path == out else out)
 
 
 def demo_recipe(seed: int) -> "Recipe":

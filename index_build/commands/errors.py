@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from sparc_core.errors import SparcError
+from sparc_core.full_disk import is_full
 
 _errors = Console(stderr=True)
 
@@ -24,7 +25,9 @@ def one_line_errors(after_interruption: str) -> Iterator[None]:
         _say(f"error: {error}")
         raise typer.Exit(2) from None
     except OSError as error:
-        _say(f"error: {error.strerror or error}: {error.filename}" if error.filename else f"error: {error}")
+        place = f": {error.filename}" if error.filename else ""
+        todo = f": make room, then {after_interruption}" if is_full(error) else ""
+        _say(f"error: {error.strerror or error}{place}{todo}")
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
         _say(f"interrupted: {after_interruption}")

@@ -1,7 +1,7 @@
 """`sparc-build init` and `sparc-build run`: one file, one command."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -9,6 +9,7 @@ from rich.table import Table
 
 from index_build.commands.errors import one_line_errors
 from sparc_core.errors import InputError
+from sparc_core.full_disk import full_disk_said
 
 if TYPE_CHECKING:
     from index_build.config.tables import OpenConfig
@@ -29,6 +30,10 @@ def init(
         str, typer.Argument(help="The corpus: its folder, table, annotations or shards.", metavar="PATH")
     ] = "",
     out: Annotated[Path, typer.Option(help="The file to write.")] = Path("sparc.toml"),
+    backbones: Annotated[
+        Literal["hub", "storybook"],
+        typer.Option(help="hub: DINOv2 and CLIP. storybook: the small towers that ship, for drawn pictures."),
+    ] = "hub",
 ) -> None:
     """Write a commented sparc.toml for a corpus, with sizes that suit it."""
     with one_line_errors(_RERUN):
@@ -37,9 +42,10 @@ def init(
 
         if out.exists():
             raise InputError(f"{out} is there already: choose another --out, or remove it")
-        text = config_text(kind, place, out.parent)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        write_text(out, text)
+        text = config_text(kind, place, out.parent, backbones)
+        with full_disk_said(str(out), out.parent, "run the same command again"):
+            out.parent.mkdir(parents=True, exist_ok=True)
+            write_text(out, text)
         _console.print(f"wrote {out}", highlight=False, soft_wrap=True)
         _console.print(f"next: sparc-build doctor {out}, then sparc-build run {out}", highlight=False, soft_wrap=True)
 
@@ -50,14 +56,15 @@ def run(
     engine: Annotated[str | None, typer.Option(help="local or ray, instead of the file's.")] = None,
     address: Annotated[str | None, typer.Option(help="Of the Ray cluster, instead of the file's.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda, instead of the file's.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The bundle's folder, instead of the file's.")] = None,
+    work: Annotated[Path | None, typer.Option(help="Where steps are cached, instead of the file's.")] = None,
 ) -> None:
     """Build the bundle that a sparc.toml describes; only what changed is done again."""
     with one_line_errors(_RERUN):
         from index_build.config.tables import read_config
 
-        opened = read_config(config)
-        chosen = {"kind": engine, "address": address, "device": device}
-        build(opened.with_engine({name: value for name, value in chosen.items() if value is not None}), dry_run)
+        opened = read_config(config).changed("engine", {"kind": engine, "address": address, "device": device})
+        build(opened.changed("bundle", {"out": _from_here(out), "work": _from_here(work)}), dry_run)
 
 
 def build(opened: "OpenConfig", dry_run: bool = False) -> None:
@@ -103,6 +110,11 @@ def as_seen_from_here(path: Path) -> Path:
     """Relative where it is below the current folder."""
     here = Path.cwd()
     return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def _from_here(path: Path | None) -> Path | None:
+    """What the command line names lies below the current folder, what a file names below the file's."""
+    return path and path.absolute()
 
 
 def _first_reason(out: Path) -> str:

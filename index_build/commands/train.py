@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 _console = Console()
 _TUNING = "What the recipe says, unless given"
-_Whole = Annotated[int | None, typer.Option(rich_help_panel=_TUNING)]
-_Number = Annotated[float | None, typer.Option(rich_help_panel=_TUNING)]
+
+
+def _tuning(text: str, *flag: str, **more: Any) -> Any:
+    return typer.Option(*flag, help=text, rich_help_panel=_TUNING, **more)
 
 
 def train(
@@ -30,24 +32,22 @@ def train(
     recipe: Annotated[str | None, typer.Option(help="default: ours. published: the paper's.")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out; needs no other flag.")] = False,
     validation_rows: Annotated[int, typer.Option(help="Rows to hold out, drawn at random, measured every epoch.")] = 0,
-    n_latents: _Whole = None,
-    k: _Whole = None,
-    auxk: _Whole = None,
-    auxk_coef: _Number = None,
-    cross_loss_coef: _Number = None,
-    selection: Annotated[str | None, typer.Option(help="global or local.", rich_help_panel=_TUNING)] = None,
-    lr: _Number = None,
-    batch_size: _Whole = None,
-    num_epochs: _Whole = None,
-    dead_neuron_threshold: _Whole = None,
-    seed: _Whole = None,
-    clip_grad_norm: _Number = None,
-    encoder_dtype: Annotated[str | None, typer.Option(help="float32 or bfloat16.", rich_help_panel=_TUNING)] = None,
+    n_latents: Annotated[int | None, _tuning("Size of the shared dictionary.")] = None,
+    k: Annotated[int | None, _tuning("Active latents per code.")] = None,
+    auxk: Annotated[int | None, _tuning("How many dead latents may explain a residual.")] = None,
+    auxk_coef: Annotated[float | None, _tuning("Weight of AuxK.")] = None,
+    cross_loss_coef: Annotated[float | None, _tuning("Weight of cross-reconstruction.")] = None,
+    selection: Annotated[str | None, _tuning("global or local.")] = None,
+    lr: Annotated[float | None, _tuning("Adam's highest learning rate.")] = None,
+    batch_size: Annotated[int | None, _tuning("Rows per step.")] = None,
+    num_epochs: Annotated[int | None, _tuning("Passes over the rows.")] = None,
+    dead_neuron_threshold: Annotated[int | None, _tuning("Steps without activation before noise resampling.")] = None,
+    seed: Annotated[int | None, _tuning("Fixes weights, row order, mixing and resampling.")] = None,
+    clip_grad_norm: Annotated[float | None, _tuning("Gradients are scaled down to this L2 norm.")] = None,
+    encoder_dtype: Annotated[str | None, _tuning("float32 or bfloat16.")] = None,
     set_: Annotated[
         list[str] | None,
-        typer.Option(
-            "--set", metavar="NAME=VALUE", help="Any other option; a wrong NAME lists them.", rich_help_panel=_TUNING
-        ),
+        _tuning("Any other option; a wrong NAME lists them.", "--set", metavar="NAME=VALUE"),
     ] = None,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write TensorBoard's files too.")] = False,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
@@ -108,6 +108,7 @@ def _train(request: "RunRequest", out: Path, resume: bool, tensorboard: bool, de
     from index_build.training.processes import choose_device, join_processes, leave_processes
     from index_build.training.run import RunSettings, train_sparc
     from index_build.training.run_folder import new_run, split
+    from sparc_core.full_disk import full_disk_said
 
     chosen = choose_device(device)
     features = FeatureStore.open(request.features)
@@ -118,7 +119,8 @@ def _train(request: "RunRequest", out: Path, resume: bool, tensorboard: bool, de
         _console.print(f"aligned by row, as its file names no items: {names}", highlight=False, markup=False)
     settings = RunSettings(held_out, tensorboard, chosen, processes)
     if processes.is_first:
-        with locked(out), nullcontext() if resume else new_run(request, out):
+        after = f'"sparc-build train --out {out} --resume" goes on from the last checkpoint'
+        with locked(out), nullcontext() if resume else new_run(request, out), full_disk_said(f"run {out}", out, after):
             _train_and_measure(request, store, out, settings)
     else:
         train_sparc(store, request.options, out, settings=settings)

@@ -157,12 +157,13 @@ class OpenConfig:
         """Where steps are cached."""
         return self.base / self.config.bundle.work
 
-    def with_engine(self, changes: Mapping[str, str]) -> "OpenConfig":
-        """The same with some settings of [engine] replaced; InputError where a value is wrong."""
-        if not changes:
+    def changed(self, table: str, settings: Mapping[str, Any]) -> "OpenConfig":
+        """The same with some settings of a table replaced, those that are not None; InputError where one is wrong."""
+        chosen = {name: value for name, value in settings.items() if value is not None}
+        if not chosen:
             return self
         tables = self.config.model_dump(exclude_unset=True)
-        tables["engine"] = tables.get("engine", {}) | dict(changes)
+        tables[table] = tables.get(table, {}) | chosen
         return OpenConfig(parse_config(tables, "the command line"), self.base)
 
     @contextmanager

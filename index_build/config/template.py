@@ -6,7 +6,7 @@ import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -18,6 +18,7 @@ from index_build.corpora.base import CorpusItem
 from sparc_core.errors import InputError
 
 _COUNTED = 200_000
+_FEW = 4_000
 _STREAMS = """\
 # The models whose concepts are compared: one table each, any number of them (docs/backbones.md).
 # A spec is FAMILY:NAME; weights come from the hub, a mirror (HF_ENDPOINT) or a local folder.
@@ -39,10 +40,12 @@ backbone = "storybook:dino"
 
 [streams.clip_img]
 backbone = "storybook:clip_img"
-
+"""
+_STORYBOOK_TEXT_STREAM = """
 [streams.clip_txt]
 backbone = "storybook:clip_txt"
 """
+Backbones = Literal["hub", "storybook"]
 
 
 @dataclass(frozen=True)
@@ -51,26 +54,30 @@ class ModelSize:
 
     n_latents: int
     k: int
+    batch_size: int
 
     @classmethod
     def for_items(cls, n_items: int) -> "ModelSize":
         """About five items a latent, as a power of two from 64 to 8192 (the published size), and k a 128th to an 8th.
 
-        More latents than that stay dead or learn single items by heart.
+        More latents than that stay dead or learn single items by heart. Small corpora have small batches: 50 epochs of
+        a thousand items are otherwise too few steps.
         """
         n_latents = 64
         while n_latents < 8192 and n_latents * 2 * 5 <= n_items:
             n_latents *= 2
-        return cls(n_latents, max(8, min(64, n_latents // 64)))
+        return cls(n_latents, max(8, min(64, n_latents // 64)), 256 if n_items >= _FEW else 64)
 
 
-def config_text(kind: str, place: str, base: Path) -> str:
+def config_text(kind: str, place: str, base: Path, backbones: Backbones = "hub") -> str:
     """A `sparc.toml`, checked against the corpus that it names.
 
     Args:
         kind: Of the corpus.
         place: Its folder, table, annotation file or shards; "" for storybook.
         base: The folder that the file will be in.
+        backbones: Of the streams: DINOv2 and CLIP from the hub, or the storybook's towers, which need no network and
+            know drawn pictures only. A storybook corpus has the latter in any case.
 
     Raises:
         InputError: There is no such kind, or no usable corpus at that place.
@@ -83,7 +90,15 @@ def config_text(kind: str, place: str, base: Path) -> str:
     places = guess_places(kind, place) if place and kind != "storybook" else {}
     given = {name: _relative(path, base) for name, path in places.items()}
     n_items, with_captions = _look_at(_checked(model, {"kind": kind, **given}), base)
-    return _text(model, kind, given, n_items, with_captions)
+    chosen: Backbones = "storybook" if kind == "storybook" else backbones
+    models = _streams(chosen, with_captions) + "\n" + _training(kind, chosen, n_items)
+    return _text(model, kind, given, models)
+
+
+def _streams(backbones: Backbones, with_captions: bool) -> str:
+    """The tables of the streams; one that reads captions only where there are some."""
+    images, text = (_STREAMS, _TEXT_STREAM) if backbones == "hub" else (_STORYBOOK_STREAMS, _STORYBOOK_TEXT_STREAM)
+    return images + (text if with_captions else "")
 
 
 def _checked(model: type[BaseModel], settings: dict[str, str]) -> BaseModel:
@@ -111,20 +126,15 @@ def _look_at(settings: Any, base: Path) -> tuple[int, bool]:
     return n_items, with_captions
 
 
-def _text(model: type[BaseModel], kind: str, given: dict[str, str], n_items: int, with_captions: bool) -> str:
-    size = ModelSize.for_items(n_items)
+def _text(model: type[BaseModel], kind: str, given: dict[str, str], models: str) -> str:
     name = (given and Path(next(iter(given.values())).rstrip("/")).stem) or kind
     out, work = f"bundles/{name}", f"work/{name}"
-    seen = f"{n_items:,}" if n_items < _COUNTED else f"more than {_COUNTED:,}"
     parts = [
         "# What to build. Check it with `sparc-build doctor`, build it with `sparc-build run`, then `sparc-serve`.\n"
         "# Paths are relative to this file. Lines that are commented out show the defaults.\n",
         "[bundle]\n" + _fields(BundleTable, {"out": out, "work": work}),
         "[corpus]\n" + _fields(model, {"kind": kind, **given}),
-        _STORYBOOK_STREAMS if kind == "storybook" else _STREAMS + (_TEXT_STREAM if with_captions else ""),
-        "[training]\n"
-        '# "default" is ours, "published" the paper\'s; any option of docs/training.md can follow.\n'
-        f'recipe = "{"storybook" if kind == "storybook" else "default"}"\n' + _sizes(kind, size, seen),
+        models,
         "[media]\n" + _fields(MediaTable, {}),
         "[index]\n" + _fields(IndexTable, {}),
         "[evaluation]\n" + _fields(EvaluationTable, {}),
@@ -133,11 +143,19 @@ def _text(model: type[BaseModel], kind: str, given: dict[str, str], n_items: int
     return "\n".join(parts)
 
 
-def _sizes(kind: str, size: ModelSize, seen: str) -> str:
+def _training(kind: str, backbones: Backbones, n_items: int) -> str:
+    """The table of training: the backbones' recipe, and sizes that suit the corpus (the storybook's has its own)."""
+    recipe = "storybook" if backbones == "storybook" else "default"
+    table = (
+        '[training]\n# "default" is ours, "published" the paper\'s; any option of docs/reference-cli.md can follow.\n'
+        f'recipe = "{recipe}"\n'
+    )
     if kind == "storybook":
-        return ""
-    return f"# Chosen for the {seen} items of this corpus; the paper has 8192 and 64.\n" + (
-        f"n_latents = {size.n_latents}\nk = {size.k}\nauxk = {size.k}\n"
+        return table
+    size, seen = ModelSize.for_items(n_items), f"{n_items:,}" if n_items < _COUNTED else f"more than {_COUNTED:,}"
+    return table + (
+        f"# Chosen for the {seen} items of this corpus; the paper has 8192, 64, 64 and 256.\n"
+        f"n_latents = {size.n_latents}\nk = {size.k}\nauxk = {size.k}\nbatch_size = {size.batch_size}\n"
     )
 
 

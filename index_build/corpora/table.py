@@ -204,7 +204,10 @@ class ParquetPictures:
         if isinstance(value, dict):
             path = value.get("path")
             if not value.get("bytes") and path:
-                return self.files.read(name_below(self.files.storage, path) or path)
+                below = name_below(self.files.storage, path)
+                if below is None:
+                    raise FileNotFoundError(f'"{path}" is not below "{self.files.storage.location}"')
+                return self.files.read(below)
             value = value.get("bytes")
         if not value:
             raise FileNotFoundError(f"{picture} holds no picture")

@@ -20,7 +20,8 @@ from index_build.workers import TaskRunner
 from sparc_core.backbones import load_backbone
 from sparc_core.backbones.shared_spaces import shared_spaces
 from sparc_core.bundle import Bundle, Manifest
-from sparc_core.bundle.writer import amend, refuse_other
+from sparc_core.bundle.place import held
+from sparc_core.bundle.writer import amend
 from sparc_core.checkpoint import load_sparc
 from sparc_core.errors import InputError
 from sparc_core.evaluation.results import Stability, VectorRecall
@@ -88,12 +89,11 @@ class BundleEvaluation:
         Raises:
             SparcError: Something cannot be read or written; the message says what.
         """
-        refuse_other(out)
         step = Step("evaluation", (), self._settings(), _SOURCES, lambda step: self._measure(step, tasks), "pieces")
-        with locked(work):
+        with held(out) as place, locked(work):
             folder = run_steps([step], work, display)["evaluation"].folder / "bundle"
             metrics = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))["headline"]
-            return amend(self._bundle, folder, metrics, out)
+            return amend(self._bundle, folder, metrics, place)
 
     def _settings(self) -> dict[str, object]:
         """What the result depends on; of the bundle all but an earlier evaluation, for it may be published in place."""

@@ -16,6 +16,7 @@ from jaxtyping import Float32, Int64
 
 from index_build.features.extraction import ROWS_PER_SHARD, BackboneLoader, Shard, plan_shards, shard_path
 from index_build.workers import ProgressReport
+from sparc_core.arrays import new_mapped_array
 from sparc_core.backbones.spec import Modality
 from sparc_core.bundle.manifest import StreamManifest
 from sparc_core.errors import InputError
@@ -101,14 +102,13 @@ def _assemble(folder: Path, stream: str, n_inputs: int, rows: Int64[np.ndarray, 
     shared = rows is not None and (len(rows) != n_inputs or not np.array_equal(rows, np.arange(n_inputs)))
     over_inputs = folder / f"{stream}.inputs.npy" if shared else target
     first = np.load(shard_path(folder, stream, 0))
-    matrix = np.lib.format.open_memmap(over_inputs, "w+", np.float32, (n_inputs, first.shape[1]))
+    matrix = new_mapped_array(over_inputs, (n_inputs, first.shape[1]))
     for start in range(0, n_inputs, ROWS_PER_SHARD):
         path = shard_path(folder, stream, start)
         shard = np.load(path)
         if shard.shape != matrix[start : start + ROWS_PER_SHARD].shape:
             raise InputError(f"{path} has shape {list(shard.shape)}, not that of its shard: remove it and run again")
         matrix[start : start + ROWS_PER_SHARD] = shard
-    matrix.flush()
     if shared:
         assert rows is not None, "only pictures are shared"
         _expand(matrix, rows, target)
@@ -116,7 +116,6 @@ def _assemble(folder: Path, stream: str, n_inputs: int, rows: Int64[np.ndarray, 
 
 
 def _expand(matrix: Float32[np.ndarray, "m d"], rows: Int64[np.ndarray, " n"], target: Path) -> None:
-    expanded = np.lib.format.open_memmap(target, "w+", np.float32, (len(rows), matrix.shape[1]))
+    expanded = new_mapped_array(target, (len(rows), matrix.shape[1]))
     for start in range(0, len(rows), 8192):
         expanded[start : start + 8192] = matrix[rows[start : start + 8192]]
-    expanded.flush()

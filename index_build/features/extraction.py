@@ -19,6 +19,7 @@ from PIL import Image
 
 from index_build.files import own_name, write_text
 from index_build.threads import one_thread
+from sparc_core.arrays import save_array
 from sparc_core.backbones.features import FeatureBackbone, unit_features
 from sparc_core.backbones.spec import Modality
 from sparc_core.errors import InputError, ShapeError
@@ -132,8 +133,7 @@ def save_features(path: Path, features: Float32[np.ndarray, "b d"]) -> None:
     """Write a shard's file, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{own_name()}")
-    with temporary.open("wb") as file:
-        np.save(file, features)
+    save_array(temporary, features)
     temporary.replace(path)
 
 

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Int64
 
 from index_build.features.assembly import feature_path
 from index_build.features.store import FeatureStore, read_ids
+from sparc_core.arrays import new_mapped_array
 from sparc_core.errors import InputError
 
 _SMALLEST_SHARE = 0.5
@@ -73,11 +74,10 @@ def write_given_features(
     for stream, path in files.items():
         store = FeatureStore.open({stream: path})
         d = store.widths[stream]
-        out = np.lib.format.open_memmap(feature_path(folder, stream), "w+", np.float32, (len(rows[stream]), d))
+        out = new_mapped_array(feature_path(folder, stream), (len(rows[stream]), d))
         for start in range(0, len(out), _ROWS_AT_A_TIME):
             chosen = torch.from_numpy(rows[stream][start : start + _ROWS_AT_A_TIME])
             out[start : start + _ROWS_AT_A_TIME] = store.rows(chosen)[stream].numpy()
-        out.flush()
     return {stream: int(np.load(feature_path(folder, stream), mmap_mode="r").shape[1]) for stream in files}
 
 

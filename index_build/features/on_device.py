@@ -5,6 +5,7 @@ device's memory does not hold it.
 """
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -23,6 +24,7 @@ from index_build.features.extraction import (
 )
 from index_build.workers import Counted, ProgressReport
 from sparc_core.backbones.features import FeatureBackbone
+from sparc_core.device_memory import in_parts, is_out_of_memory
 from sparc_core.errors import InputError
 
 _PREFETCHED_SHARDS = 2
@@ -117,10 +119,8 @@ def features_in_parts(backbone: FeatureBackbone, x: torch.Tensor) -> torch.Tenso
         InputError: Not even one input fits.
     """
     try:
-        return checked_features(backbone, x)
-    except torch.OutOfMemoryError:
-        if len(x) == 1:
-            raise InputError("the device has no memory for a single input: free it, or use --device cpu") from None
-    torch.cuda.empty_cache()
-    half = len(x) // 2
-    return torch.cat([features_in_parts(backbone, part) for part in (x[:half], x[half:])])
+        return torch.cat(in_parts(partial(checked_features, backbone), x))
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        raise InputError("the device has no memory for a single input: free it, or use --device cpu") from None

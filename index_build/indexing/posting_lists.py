@@ -16,6 +16,7 @@ from jaxtyping import Int64, UInt64
 
 from index_build.files import whole_file
 from index_build.workers import LocalTasks, ProgressReport, TaskRunner
+from sparc_core.arrays import write_values
 from sparc_core.bundle.codes import LARGEST_HALF, read_codes, read_shape, unweaken
 from sparc_core.bundle.postings import Posting, write_postings
 from sparc_core.errors import InputError
@@ -122,8 +123,8 @@ def write_all_postings(
 def write_run(layout: KeyLayout, codes: Path, stream: str, start: int, stop: int, path: Path) -> None:
     """Sort the entries of a shard of items into a run; nothing if it is there."""
     if not path.exists():
-        with whole_file(path) as temporary:
-            layout.keys(codes, stream, start, stop).tofile(temporary)
+        with whole_file(path) as temporary, temporary.open("wb") as file:
+            write_values(file, layout.keys(codes, stream, start, stop))
 
 
 def merge_runs(layout: KeyLayout, runs: Sequence[Path], path: Path) -> None:

@@ -58,7 +58,8 @@ def write_vector_index(kind: VectorKind, features: Path, path: Path) -> None:
             return
         with _one_thread():
             index = _BUILDERS[kind](np.load(features, mmap_mode="r"))
-        faiss.write_index(index, str(temporary))
+        with temporary.open("wb") as file:  # FAISS's own files say nothing of a full disk when they are closed
+            faiss.write_index(index, faiss.PyCallbackIOWriter(file.write))
 
 
 def hnsw_index(features: Features) -> faiss.IndexHNSWFlat:

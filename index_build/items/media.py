@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import re
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ import pyarrow as pa
 from PIL import Image
 
 from index_build.corpora.base import PictureReader
-from index_build.files import own_name, write_text
+from index_build.files import own_name, removed_on_failure, write_text
 from index_build.workers import ProgressReport, TaskRunner
 from sparc_core.errors import InputError, SparcError
 from sparc_core.picture_files import decode_picture
@@ -100,6 +101,7 @@ def write_media(
     groups = [list(pictures[start : start + _PICTURES_PER_TASK]) for start in starts]
     tasks = [(reader, group, options, folder, number) for number, group in enumerate(groups)]
     runner.run(_store_some, tasks, report, [len(group) for group in groups])
+    shutil.rmtree(folder / "parts", ignore_errors=True)
     rows = [row for number in range(len(groups)) for row in json.loads(_outcomes_path(folder, number).read_text())]
     return pa.Table.from_pylist(rows, PICTURE_SCHEMA)
 
@@ -179,6 +181,7 @@ def _write(folder: Path, media: str, content: bytes) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     parts.mkdir(exist_ok=True)
     temporary = parts / f"{own_name()}-{path.name}"
-    temporary.write_bytes(content)
-    temporary.replace(path)
+    with removed_on_failure(temporary):
+        temporary.write_bytes(content)
+        temporary.replace(path)
     return media

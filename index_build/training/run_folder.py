@@ -16,7 +16,8 @@ from index_build.features.store import FeatureStore
 from index_build.files import write_text
 from index_build.training.options import TrainingOptions
 from index_build.training.run import METRICS_FILE, STATE_FILE
-from sparc_core.errors import InputError, SparcError
+from sparc_core.errors import DiskFullError, InputError, SparcError
+from sparc_core.full_disk import full_disk_said
 
 RUN_FILE = "run.json"
 _SPLIT_SEED = 0
@@ -56,9 +57,12 @@ def new_run(request: RunRequest, folder: Path) -> Iterator[None]:
             f'{folder} holds a run already: "sparc-build train --out {folder} --resume" goes on with it; '
             "choose another folder for a new one"
         )
-    request.write(folder)
+    with full_disk_said(f"run {folder}", folder, "run the same command again"):
+        request.write(folder)
     try:
         yield
+    except DiskFullError:
+        raise  # it is gone on with
     except SparcError:
         metrics = folder / METRICS_FILE
         if not (folder / STATE_FILE).exists() and not (metrics.exists() and metrics.stat().st_size):

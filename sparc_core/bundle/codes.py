@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Float16, Int64, Real, UInt, UInt16
 
+from sparc_core.arrays import save_array, write_header
 from sparc_core.errors import BundleError, ShapeError
 
 LARGEST_HALF = 0x7FFF
@@ -66,8 +67,8 @@ def concatenate(parts: Sequence[Codes]) -> Codes:
 def write_codes(codes: Codes, folder: Path, stream: str) -> None:
     """Write `<stream>.latents.npy` and `<stream>.activations.npy` into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    np.save(folder / f"{stream}.latents.npy", np.ascontiguousarray(codes.latents))
-    np.save(folder / f"{stream}.activations.npy", np.ascontiguousarray(codes.activations))
+    save_array(folder / f"{stream}.latents.npy", codes.latents)
+    save_array(folder / f"{stream}.activations.npy", codes.activations)
 
 
 def join_arrays(parts: Sequence[Path], path: Path) -> None:
@@ -77,13 +78,8 @@ def join_arrays(parts: Sequence[Path], path: Path) -> None:
     """
     first = np.load(parts[0], mmap_mode="r")
     n_rows = sum(len(np.load(part, mmap_mode="r")) for part in parts)
-    header = {
-        "descr": np.lib.format.dtype_to_descr(first.dtype),
-        "fortran_order": False,
-        "shape": (n_rows, *first.shape[1:]),
-    }
     with path.open("wb") as file:
-        np.lib.format.write_array_header_1_0(file, header)
+        write_header(file, first.dtype, (n_rows, *first.shape[1:]))
         for part in parts:
             file.write(np.load(part).data)
 

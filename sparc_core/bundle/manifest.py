@@ -123,6 +123,11 @@ def required_files(streams: tuple[StreamManifest, ...]) -> list[str]:
     return paths
 
 
+def replaced_bundle(path: Path) -> Path:
+    """Where the bundle at `path` is for the moment in which another takes its place."""
+    return path.with_name(f".{path.name}.old")
+
+
 def is_safe_path(path: str) -> bool:
     """Whether a path of a bundle stays inside it: relative, POSIX, no `..`."""
     pure = PurePosixPath(path)
@@ -155,7 +160,16 @@ def read_manifest(path: Path) -> Manifest:
     return manifest
 
 
+_UPDATE = "update SPARC Explorer, or rebuild the bundle with this version"
+_REBUILD = "rebuild it with the command that built it, from the same work folder"
+
+
 def _not_a_bundle(path: Path) -> str:
+    if not path.exists() and replaced_bundle(path).exists():
+        return (
+            f"no bundle at {path}: its replacement was interrupted; run the same sparc-build command again, or rename "
+            f"{replaced_bundle(path)} to {path}"
+        )
     if not path.exists():
         return f'no bundle at {path}: there is no such folder; build one with "sparc-build demo --out {path}"'
     return f"no bundle at {path}: it has no {MANIFEST_NAME}"
@@ -165,10 +179,14 @@ def _check_schema(path: Path, data: Any) -> None:
     version = data.get("schema_version") if isinstance(data, dict) else None
     if version is None:
         raise BundleError(f"{path / MANIFEST_NAME} is not a bundle's manifest: it has no schema_version")
-    if version != SCHEMA_VERSION or isinstance(version, bool):
+    if type(version) is not int or version < 1:
+        raise BundleError(
+            f"{path / MANIFEST_NAME} is damaged: schema_version is {version!r}, no such version: rebuild the bundle"
+        )
+    if version != SCHEMA_VERSION:
         raise BundleError(
             f"bundle at {path} has schema {version}, this version reads {SCHEMA_VERSION}: "
-            f'rebuild it with "sparc-build demo --out {path}"'
+            + (_UPDATE if version > SCHEMA_VERSION else _REBUILD)
         )
 
 

@@ -122,12 +122,13 @@ class Bundle:
 
         Raises:
             NotFoundError: There is no such row.
-            BundleError: The item names a path outside the bundle.
+            BundleError: The item names a path outside the bundle, or a link that leads there.
         """
         media = self.items[row].media
-        if not is_safe_path(media):
+        path = self.path / media
+        if not is_safe_path(media) or not path.resolve().is_relative_to(self.path.resolve()):
             raise BundleError(f'item {row} of bundle {self.path} has media "{media}", not a path inside the bundle')
-        return self.path / media
+        return path
 
     def _known(self, stream: str) -> str:
         names = [known.name for known in self.manifest.streams]

@@ -1,11 +1,12 @@
-"""Publishing a bundle: copied to a temporary sibling, hashed, fsynced, renamed; a reader sees all of it or none."""
+"""Publishing a bundle: copied to a temporary sibling, hashed, fsynced, renamed; a reader sees all of it or none.
 
-import fcntl
+`sparc_core.bundle.place` holds the place, and puts a bundle into it.
+"""
+
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -19,14 +20,16 @@ from sparc_core.bundle.manifest import (
     content_id,
     required_files,
 )
+from sparc_core.bundle.place import Place, held, writing
 from sparc_core.bundle.reader import Bundle, sha256_of
 from sparc_core.bundle.tables import MEDIA_SCHEMA, write_table
 from sparc_core.errors import BundleError
+from sparc_core.full_disk import allocated, check_room
 
 MEDIA_FOLDER = "media"
 
 
-def publish(folders: Sequence[Path], draft: ManifestDraft, out: Path) -> Manifest:
+def publish(folders: Sequence[Path], draft: ManifestDraft, out: Path | Place) -> Manifest:
     """Publish the files of these folders as one bundle.
 
     A bundle already at `out` is replaced, and left alone when it is whole and has the same content.
@@ -37,19 +40,19 @@ def publish(folders: Sequence[Path], draft: ManifestDraft, out: Path) -> Manifes
         out: Where the bundle goes; its parent is made.
 
     Raises:
-        BundleError: Something at `out` is no bundle and will not be replaced, or a required file is missing, or the
-            place cannot be written.
+        BundleError: Something at `out` is no bundle and will not be replaced, or another process publishes there, or a
+            required file is missing, or the place cannot be written.
+        DiskFullError: There is no room; what was at `out` is still there.
     """
-    refuse_other(out)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with _exclusive(out.parent):
-            return _publish(folders, draft, out)
-    except OSError as error:
-        raise BundleError(f"bundle {out} cannot be written: {error.strerror} ({error.filename})") from None
+    sources = {path.relative_to(folder).as_posix(): path for folder in folders for path in _files_of(folder)}
+    with held(out) as place, writing(place.out):
+        _check_room(place, sources.values())
+        with place.filling() as partial:
+            files = {name: _copy(sources[name], partial / name) for name in sorted(sources)}
+            return _replace(_complete(draft, files, partial), partial, place)
 
 
-def amend(bundle: Bundle, changed: Path, metrics: Mapping[str, float], out: Path) -> Manifest:
+def amend(bundle: Bundle, changed: Path, metrics: Mapping[str, float], out: Path | Place) -> Manifest:
     """Publish a bundle with some files replaced and other metrics; the rest is linked, not copied, where it can be.
 
     Args:
@@ -59,16 +62,17 @@ def amend(bundle: Bundle, changed: Path, metrics: Mapping[str, float], out: Path
         out: Where the new bundle goes; the place of the old one replaces it.
 
     Raises:
-        BundleError: As `publish`.
+        BundleError, DiskFullError: As `publish`.
     """
-    refuse_other(out)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with _exclusive(out.parent):
-            partial = _cleared(out)
-            return _replace(_amended(bundle, changed, metrics, partial), partial, out)
-    except OSError as error:
-        raise BundleError(f"bundle {out} cannot be written: {error.strerror} ({error.filename})") from None
+    with held(out) as place, writing(place.out):
+        _check_room(place, _files_of(changed))
+        with place.filling() as partial:
+            return _replace(_amended(bundle, changed, metrics, partial), partial, place)
+
+
+def _check_room(place: Place, files: Iterable[Path]) -> None:
+    """Refuse before copying what does not fit: copying takes minutes, and would fill somebody's disk."""
+    check_room(f"bundle {place.out}", place.out.parent, sum(allocated(path.stat().st_size) for path in files))
 
 
 def _amended(bundle: Bundle, changed: Path, metrics: Mapping[str, float], partial: Path) -> Manifest:
@@ -93,40 +97,13 @@ def _link(source: Path, target: Path) -> None:
         shutil.copy2(source, target)
 
 
-def _publish(folders: Sequence[Path], draft: ManifestDraft, out: Path) -> Manifest:
-    partial = _cleared(out)
-    files = _copy_all(folders, partial)
-    return _replace(_complete(draft, files, partial), partial, out)
-
-
-def _cleared(out: Path) -> Path:
-    """An empty folder beside `out`, which is brought back if an earlier publishing was killed while it was away."""
-    partial, old = out.with_name(f".{out.name}.partial"), _old(out)
-    if old.exists() and not out.exists():
-        old.rename(out)  # an earlier publishing was killed between its two renames
-    for leftover in (partial, old):
-        shutil.rmtree(leftover, ignore_errors=True)
-    partial.mkdir()
-    return partial
-
-
-def _replace(manifest: Manifest, partial: Path, out: Path) -> Manifest:
-    """Put `partial` in the place of `out`, unless the same content is there already."""
-    if _is_published(out, manifest.bundle_id):
-        shutil.rmtree(partial)
-        return Bundle.open(out).manifest
+def _replace(manifest: Manifest, partial: Path, place: Place) -> Manifest:
+    """Put `partial` in its place, unless the same content is there already."""
+    if _is_published(place.out, manifest.bundle_id):
+        return Bundle.open(place.out).manifest
     (partial / MANIFEST_NAME).write_text(manifest.to_json(), encoding="utf-8")
-    _sync(partial)
-    if out.exists():
-        out.rename(_old(out))
-    partial.rename(out)
-    _sync_folder(out.parent)
-    shutil.rmtree(_old(out), ignore_errors=True)
+    place.put_in_place()
     return manifest
-
-
-def _old(out: Path) -> Path:
-    return out.with_name(f".{out.name}.old")
 
 
 def _complete(draft: ManifestDraft, files: dict[str, FileManifest], partial: Path) -> Manifest:
@@ -144,12 +121,6 @@ def _complete(draft: ManifestDraft, files: dict[str, FileManifest], partial: Pat
     return Manifest(**dict(draft), schema_version=SCHEMA_VERSION, bundle_id=content_id(draft, files), files=files)
 
 
-def _copy_all(folders: Sequence[Path], partial: Path) -> dict[str, FileManifest]:
-    """Copy every file once, hashing on the way; sorted by path."""
-    sources = {path.relative_to(folder).as_posix(): path for folder in folders for path in _files_of(folder)}
-    return {name: _copy(sources[name], partial / name) for name in sorted(sources)}
-
-
 def _files_of(folder: Path) -> Iterator[Path]:
     return (path for path in folder.rglob("*") if path.is_file())
 
@@ -164,43 +135,8 @@ def _copy(source: Path, target: Path) -> FileManifest:
     return FileManifest(bytes=size, sha256=digest.hexdigest())
 
 
-def refuse_other(out: Path) -> None:
-    """Raise BundleError where `out` is something that is no bundle; a builder asks before it begins to work."""
-    if out.is_dir() and ((out / MANIFEST_NAME).is_file() or not any(out.iterdir())):
-        return
-    if out.exists() or out.is_symlink():
-        raise BundleError(f"{out} is there and is no bundle, so it is not replaced: choose another --out or remove it")
-
-
 def _is_published(out: Path, bundle_id: str) -> bool:
     try:
         return Bundle.open(out, verify=True).manifest.bundle_id == bundle_id
     except BundleError:
         return False
-
-
-@contextmanager
-def _exclusive(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock: two publishings into one folder take turns. The system frees it if we are killed."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _sync(folder: Path) -> None:
-    """Flush every file and folder to the disk."""
-    for path in _files_of(folder):
-        _sync_folder(path)
-    for path in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
-        _sync_folder(path)
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from sparc_core import __version__
 from sparc_core.bundle import Bundle
 
 
@@ -23,6 +24,11 @@ def test_verify_and_info_describe_a_bundle(tiny_bundle: Path) -> None:
     assert bundle_id in described.stdout
     assert "200 items" in described.stdout
     assert "64 latents" in described.stdout
+
+
+def test_the_version() -> None:
+    said = _run("--version")
+    assert (said.returncode, said.stdout) == (0, f"sparc-build {__version__}\n")
 
 
 def test_the_tiny_bundle_holds_what_tests_need(tiny_bundle: Path) -> None:

@@ -1,14 +1,16 @@
 """`sparc.toml`: what people write, what they get, what they are told."""
 
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from index_build.config.tables import read_config
-from index_build.config.template import ModelSize
+from index_build.config.template import Backbones, ModelSize, config_text
 from index_build.corpora import KINDS
 from index_build.evaluation.options import EvaluationOptions
 from sparc_core.errors import InputError
@@ -49,6 +51,14 @@ def test_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.Monk
     assert opened.out == tmp_path / "project" / "bundle"
     assert opened.work == tmp_path / "project" / "work"
     assert len(list(opened.corpus().items())) == 12
+
+
+def test_the_command_line_replaces_settings_of_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    photos(tmp_path / "project" / "photos")
+    monkeypatch.chdir(tmp_path)
+    opened = read_config(write(tmp_path / "project", MINIMAL + '[bundle]\nwork = "w"\n'))
+    changed = opened.changed("bundle", {"out": tmp_path / "elsewhere", "work": None})
+    assert (changed.out, changed.work) == (tmp_path / "elsewhere", tmp_path / "project" / "w")
 
 
 def test_tables_become_a_recipe(tmp_path: Path) -> None:
@@ -136,12 +146,9 @@ def test_commands_end_with_one_line_and_2(tmp_path: Path) -> None:
 def test_init_run_and_run_again(tmp_path: Path) -> None:
     photos(tmp_path / "photos", 40)
     (tmp_path / "photos" / "broken.jpg").write_bytes(b"")
-    assert build("init", "folder", "photos", cwd=tmp_path).returncode == 0
+    assert build("init", "folder", "photos", "--backbones", "storybook", cwd=tmp_path).returncode == 0
     path = tmp_path / "sparc.toml"
     text = path.read_text()
-    text = text.replace("transformers:facebook/dinov2-with-registers-base", "storybook:dino")
-    text = text.replace("open_clip:ViT-B-16/datacomp_xl_s13b_b90k#image", "storybook:clip_img")
-    text = text.replace("open_clip:ViT-B-16/datacomp_xl_s13b_b90k#text", "storybook:clip_txt")
     path.write_text(text + "workers = 1\n")
     assert build("init", "folder", "photos", cwd=tmp_path).returncode == 2  # it does not overwrite
     plan = build("run", "sparc.toml", "--dry-run", cwd=tmp_path)
@@ -153,12 +160,34 @@ def test_init_run_and_run_again(tmp_path: Path) -> None:
     assert report in first.stdout
     plan = build("run", "sparc.toml", "--dry-run", cwd=tmp_path)
     assert plan.stdout.count("already done") == 10
+    plan = build("run", "sparc.toml", "--dry-run", "--out", "b", "--work", "w", cwd=tmp_path)
+    assert plan.stdout.count("to do") == 10, "another work folder has nothing yet"
+    assert re.search(r"│ bundle +│ b +│", plan.stdout)
     path.write_text(text.replace("k = 8\n", "k = 6\n"))
     plan = build("run", "sparc.toml", "--dry-run", cwd=tmp_path)
     assert plan.stdout.count("already done") == 5  # corpus, media, items, features, vectors
     (tmp_path / "photos" / "3.txt").write_text("another caption\n")
     plan = build("run", "sparc.toml", "--dry-run", cwd=tmp_path)
     assert plan.stdout.count("already done") == 0
+
+
+@pytest.mark.parametrize("captions", [True, False])
+@pytest.mark.parametrize("backbones", ["hub", "storybook"])
+def test_init_names_backbones(tmp_path: Path, backbones: Backbones, captions: bool) -> None:
+    folder = photos(tmp_path / "photos", 2)
+    for text in [] if captions else folder.glob("*.txt"):
+        text.unlink()
+    streams = tomllib.loads(config_text("folder", str(folder), tmp_path, backbones))["streams"]
+    specs = {
+        "hub": [
+            "transformers:facebook/dinov2-with-registers-base",
+            "open_clip:ViT-B-16/datacomp_xl_s13b_b90k#image",
+            "open_clip:ViT-B-16/datacomp_xl_s13b_b90k#text",
+        ],
+        "storybook": ["storybook:dino", "storybook:clip_img", "storybook:clip_txt"],
+    }[backbones]
+    assert [stream["backbone"] for stream in streams.values()] == specs[: 3 if captions else 2]
+    assert list(streams) == ["dino", "clip_img", "clip_txt"][: 3 if captions else 2]
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"storybook"}))
@@ -183,8 +212,14 @@ def test_the_storybook_has_a_file_too(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("n_items", "expected"),
-    [(10, (64, 8)), (700, (128, 8)), (5_000, (512, 8)), (41_000, (8192, 64)), (10**7, (8192, 64))],
+    [
+        (10, (64, 8, 64)),
+        (700, (128, 8, 64)),
+        (5_000, (512, 8, 256)),
+        (41_000, (8192, 64, 256)),
+        (10**7, (8192, 64, 256)),
+    ],
 )
-def test_sizes_suit_the_corpus(n_items: int, expected: tuple[int, int]) -> None:
+def test_sizes_suit_the_corpus(n_items: int, expected: tuple[int, int, int]) -> None:
     size = ModelSize.for_items(n_items)
-    assert (size.n_latents, size.k) == expected
+    assert (size.n_latents, size.k, size.batch_size) == expected

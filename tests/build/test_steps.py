@@ -1,5 +1,6 @@
 """The step engine: caching, resuming, locking."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,7 +11,7 @@ import pytest
 
 from index_build.folder_lock import locked
 from index_build.steps import SilentDisplay, Step, StepContext, run_steps
-from index_build.workers import LocalTasks
+from index_build.workers import LocalTasks, WorkerError
 from sparc_core.errors import InputError
 
 
@@ -126,6 +127,15 @@ def test_a_failing_task_ends_the_run(tmp_path: Path) -> None:
     tasks = [(tmp_path / str(number), "bad") for number in range(3)]
     with pytest.raises(InputError, match="bad text"):
         LocalTasks(2).run(_write, tasks, lambda done, total: None)
+
+
+def _end_at_once(code: int) -> None:
+    os._exit(code)
+
+
+def test_a_worker_that_is_ended_from_outside_is_a_domain_error() -> None:
+    with pytest.raises(WorkerError, match=r"ended from outside.*: run the same command again to go on from here"):
+        LocalTasks(2).run(_end_at_once, [(1,), (2,)], lambda done, total: None)
 
 
 def test_tasks_count_by_their_sizes(tmp_path: Path) -> None:

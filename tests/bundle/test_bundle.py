@@ -197,7 +197,7 @@ def _edit(change: Callable[[dict], object]) -> Callable[[Path], None]:
         (lambda path: (path / "manifest.json").write_text("[" * 100_000), "manifest.json is damaged, not JSON"),
         (lambda path: (path / "manifest.json").write_text("[]"), "it has no schema_version"),
         (_edit(lambda data: data.update(schema_version=2)), r"has schema 2, this version reads 4: rebuild it with"),
-        (_edit(lambda data: data.update(schema_version=True)), "has schema True"),
+        (_edit(lambda data: data.update(schema_version=True)), "schema_version is True, no such version"),
         (_edit(lambda data: data.pop("streams")), "manifest.json is damaged: streams: field required"),
         (_edit(lambda data: data.update(extra=1)), "manifest.json is damaged: extra: extra inputs"),
         (_edit(lambda data: data["sparc"].update(k=0)), r"manifest.json is damaged: sparc\.k"),

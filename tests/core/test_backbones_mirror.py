@@ -4,20 +4,18 @@ Both variables are read when libraries are imported, so backbones are loaded in 
 folder behind a server on the loopback interface.
 """
 
-import hashlib
 import os
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from tests.core import backbone_examples as examples
+from tests.core.hub_mirror import serve
 
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
 LOAD = """
 import sys
 from sparc_core.backbones import load_backbone
@@ -33,41 +31,6 @@ for spec in sys.argv[1:]:
 """
 SPECS = ["transformers:tiny/vit", "transformers:tiny/bert", "open_clip:hf-hub:tiny/clip#text"]
 LOADED = ["transformers:tiny/vit (1, 24)", "transformers:tiny/bert (1, 24)", "open_clip:hf-hub:tiny/clip#text (1, 16)"]
-
-
-def serve(folder: Path) -> ThreadingHTTPServer:
-    """Serve `ORG/NAME/FILE` of a folder at /ORG/NAME/resolve/REVISION/FILE, as the hub does."""
-
-    class Mirror(BaseHTTPRequestHandler):
-        def do_HEAD(self) -> None:
-            self.answer(send=False)
-
-        def do_GET(self) -> None:
-            self.answer(send=True)
-
-        def answer(self, send: bool) -> None:
-            organisation, name, _, _, *parts = [*self.path.partition("?")[0].strip("/").split("/"), "", "", ""]
-            path = folder / organisation / name / "/".join(part for part in parts if part)
-            if "/resolve/" not in self.path or not path.is_file():
-                self.send_response(404)
-                self.send_header("X-Error-Code", "EntryNotFound")
-                self.send_header("X-Repo-Commit", COMMIT)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-                return
-            content = path.read_bytes()
-            self.send_response(200)
-            self.send_header("ETag", f'"{hashlib.sha1(content).hexdigest()}"')
-            self.send_header("X-Repo-Commit", COMMIT)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            if send:
-                self.wfile.write(content)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    return ThreadingHTTPServer(("127.0.0.1", 0), Mirror)
 
 
 @pytest.fixture(scope="module")

@@ -389,12 +389,15 @@ def test_kill_9_and_resume_give_the_same_bits(
     assert steps == [json.loads(line)["step"] for line in (whole / METRICS_FILE).read_text().splitlines()]
 
 
-def test_ctrl_c_says_how_to_go_on(feature_flags: list[str], environment: dict[str, str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_says_how_to_go_on(
+    number: signal.Signals, feature_flags: list[str], environment: dict[str, str], tmp_path: Path
+) -> None:
     out = tmp_path / "run"
     arguments = ["--out", out, *feature_flags, *FLAGS, "--num-epochs", "100000"]
     process = subprocess.Popen(command(*arguments), env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
     wait_for_steps(process, out / METRICS_FILE, 1)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130
     assert (
