@@ -7,7 +7,7 @@ BUNDLE ?= bundles/storybook
 # What the accessibility tests need; without npm they are skipped.
 NODE_MODULES := $(if $(shell command -v npm),node_modules/.installed)
 
-.PHONY: setup demo build serve fmt check test bench docs clean
+.PHONY: setup demo build serve fmt check test bench dist docs audit clean
 
 setup: $(VENV)/.installed
 
@@ -15,7 +15,7 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --requirement requirements.lock
-	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
 demo: setup ## build the storybook bundle and its twin (again only where something changed) and serve them
@@ -63,8 +63,18 @@ bench: build ## every measurement of docs/benchmarks.md but recipes, about an ho
 	$(BIN)/python -m benchmarks.index_scale $(QUICK)
 	$(BIN)/python -m benchmarks.vectors $(QUICK)
 
-docs: build ## the screenshots of the README
+dist: setup ## the wheel and the source distribution, in dist/
+	$(BIN)/python -m build --no-isolation
+
+docs: build ## screenshots, drawings and the tables of the commands
 	$(BIN)/python -m docs.screenshots --bundle $(BUNDLE)
+	$(BIN)/python -m docs.pictures --bundle $(BUNDLE)
+	$(BIN)/python -m docs.reference_cli
+
+audit: ## known vulnerabilities of the pinned packages; docs/security.md
+	test -x $(VENV)-audit/bin/pip-audit || ($(PYTHON) -m venv $(VENV)-audit && $(VENV)-audit/bin/pip install --quiet pip-audit)
+	$(VENV)-audit/bin/pip-audit --requirement requirements.lock --no-deps --disable-pip --strict
+	npm audit --package-lock-only
 
 clean:
-	rm -rf $(VENV) bundles work .pytest_cache .ruff_cache .mypy_cache .hypothesis artefacts node_modules
+	rm -rf $(VENV) $(VENV)-audit bundles work .pytest_cache .ruff_cache .mypy_cache .hypothesis artefacts node_modules dist
