@@ -57,6 +57,7 @@ bench: build ## every measurement of docs/benchmarks.md but recipes, about an ho
 	$(BIN)/python -m benchmarks.pages_in_browser --bundle $(BUNDLE) $(QUICK)
 	$(BIN)/python -m benchmarks.scrolling --bundle $(BUNDLE) $(QUICK)
 	$(BIN)/python -m benchmarks.serve $(QUICK)
+	$(BIN)/python -m benchmarks.soak --bundle $(BUNDLE) $(QUICK)
 	$(BIN)/python -m benchmarks.build $(QUICK)
 	$(BIN)/python -m benchmarks.train_step $(QUICK)
 	$(BIN)/python -m benchmarks.extract $(QUICK)

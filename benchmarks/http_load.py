@@ -36,21 +36,27 @@ class Load:
         for request in self._next:
             begun = time.perf_counter()
             writer.write(request)
-            head = await reader.readuntil(b"\r\n\r\n")
-            await self._body(head, reader)
+            head, body = await read_answer(reader)
+            self.n_bytes += len(body)
             self.milliseconds.append(1000 * (time.perf_counter() - begun))
             self.statuses[head[9:12].decode()] += 1
         writer.close()
 
-    async def _body(self, head: bytes, reader: asyncio.StreamReader) -> None:
-        lower = head.lower()
-        if b"transfer-encoding: chunked" in lower:
-            while size := int((await reader.readline()).strip(), 16):
-                self.n_bytes += len(await reader.readexactly(size + 2)) - 2
-            await reader.readline()
-            return
-        length = int(lower.partition(b"content-length: ")[2].split(b"\r\n", 1)[0])
-        self.n_bytes += len(await reader.readexactly(length))
+
+async def read_answer(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+    """The head and the body of the next answer on a connection; not of a HEAD request."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    lower = head.lower()
+    if head[9:12] in (b"204", b"304"):
+        return head, b""
+    if b"transfer-encoding: chunked" in lower:
+        pieces = []
+        while size := int((await reader.readline()).strip(), 16):
+            pieces.append((await reader.readexactly(size + 2))[:-2])
+        await reader.readline()
+        return head, b"".join(pieces)
+    length = int(lower.partition(b"content-length: ")[2].split(b"\r\n", 1)[0])
+    return head, await reader.readexactly(length)
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import httpx
 import numpy as np
 
-START_LIMIT_S = 120
+START_LIMIT_S = 300
 _HOST = "127.0.0.1"
 
 
@@ -66,15 +66,22 @@ class Server:
 
 
 @contextmanager
-def serving(bundle: Path, **settings: str) -> Iterator[Server]:
-    """A server over the bundle; settings as SPARC_... without the prefix."""
+def serving(bundle: Path, log: Path = Path(os.devnull), **settings: str) -> Iterator[Server]:
+    """A server over the bundle.
+
+    Args:
+        bundle: What it serves.
+        log: Where its log goes.
+        settings: SPARC_... without the prefix.
+    """
     with socket.socket() as probe:
         probe.bind((_HOST, 0))
         port = probe.getsockname()[1]
     begun = time.perf_counter()
     command = [sys.executable, "-m", "server.cli", "--bundle", str(bundle), "--port", str(port)]
     environment = {**os.environ, **{f"SPARC_{name.upper()}": value for name, value in settings.items()}}
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environment)
+    with log.open("wb") as stderr:
+        process = subprocess.Popen(command, stderr=stderr, env=environment)
     try:
         while time.perf_counter() - begun < START_LIMIT_S:
             assert process.poll() is None, "the server ended: is the bundle there?"
@@ -83,6 +90,8 @@ def serving(bundle: Path, **settings: str) -> Iterator[Server]:
                     break
             except httpx.TransportError:
                 time.sleep(0.1)
+        else:
+            raise AssertionError(f"the server was not ready within {START_LIMIT_S} s: is the machine busy?")
         yield Server(port, process, time.perf_counter() - begun)
     finally:
         os.kill(process.pid, signal.SIGTERM)

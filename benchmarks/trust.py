@@ -29,7 +29,8 @@ _NOUNS = [thing.nouns[0] for thing in OBJECTS]
 async def verdicts(explorer: Explorer, caption: str, item_id: str) -> dict[str, Verdict]:
     """By stream."""
     plan = await explorer.plan_heatmaps(HeatmapRequest(caption=caption, item_ids=[item_id], trust=True))
-    trusted, _ = await explorer.heatmap_trust(plan, await explorer.heatmap_chunk(plan, plan.item_ids))
+    (chunk,) = await explorer.heatmap_chunk(plan, plan.item_ids)
+    trusted, _ = await explorer.heatmap_trust(plan, chunk)
     return {one.stream: one.verdict for one in trusted[0].streams}
 
 

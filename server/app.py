@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 from server.errors import install_error_handlers
 from server.explorer import Explorer, open_explorer
 from server.metrics import Metrics
-from server.middleware import Access, AnswerHeaders, BodyLimit, Observing, Served, access_rules
+from server.middleware import Access, AnswerHeaders, BodyDeadline, BodyLimit, Observing, Served, access_rules
 from server.resources import Resources
 from server.routes import (
     bundle,
@@ -29,11 +29,14 @@ from server.routes import (
     retrieval,
     search,
 )
-from server.serving import Serving, reload_on_signal
+from server.serving import Serving, looking_after, reload_on_signal
 from server.settings import Settings
 from sparc_core import __version__
+from sparc_core.device_memory import is_out_of_memory
+from sparc_core.errors import InputError
 
 _STATIC = Path(__file__).resolve().parents[1] / "frontend" / "static"
+_LAST_GRACE_S = 0.5  # of jobs when all requests are answered: nobody waits for them
 _PLOTLY = Path(plotly.__file__).parent / "package_data"
 
 
@@ -59,12 +62,13 @@ def create_app(settings: Settings, first: tuple[Resources, Explorer] | None = No
         resources, explorer = first or open_all(settings)
         resources.device_worker.report = resources.search_worker.report = app.state.metrics.observe_batch
         await explorer.warm_up()
-        app.state.uploads = resources.uploads
+        app.state.resources, app.state.uploads = resources, resources.uploads
         app.state.serving = serving = Serving(explorer, lambda: open_explorer(resources))
         app.state.watched = [resources, serving]
         with reload_on_signal(serving):
-            yield
-        resources.close()
+            async with looking_after(serving):
+                yield
+        resources.close(_LAST_GRACE_S)
 
     app = _Service(
         title="SPARC Explorer",
@@ -78,6 +82,7 @@ def create_app(settings: Settings, first: tuple[Resources, Explorer] | None = No
     app.state.deadline_s = settings.deadline_s
     app.add_middleware(Served)
     app.add_middleware(GZipMiddleware, minimum_size=1024)
+    app.add_middleware(BodyDeadline)
     app.add_middleware(BodyLimit, max_bytes=settings.max_upload_bytes)
     app.add_middleware(Access, rules=access_rules(settings))
     install_error_handlers(app)
@@ -102,6 +107,16 @@ def create_app(settings: Settings, first: tuple[Resources, Explorer] | None = No
 
 
 def open_all(settings: Settings) -> tuple[Resources, Explorer]:
-    """Start the workers and open the bundles of the settings; errors as `open_explorer`."""
+    """Start the workers and open the bundles of the settings.
+
+    Raises:
+        BundleError: As `open_explorer`.
+        InputError: As `open_explorer`; or the device has no memory for the models.
+    """
     resources = Resources(settings)
-    return resources, open_explorer(resources)
+    try:
+        return resources, open_explorer(resources)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        raise InputError("the device has no memory for the models: free it, or use --device cpu") from None

@@ -1,5 +1,6 @@
 """`sparc-serve`: open a bundle and serve it."""
 
+import asyncio
 import errno
 import logging
 import socket
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sparc_core import __version__
 from sparc_core.errors import InputError, SparcError
 
 if TYPE_CHECKING:
@@ -20,23 +22,35 @@ if TYPE_CHECKING:
 log = logging.getLogger("server.cli")  # this module may be called __main__
 
 
+def _say_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"sparc-serve {__version__}")
+        raise typer.Exit
+
+
 def main(
     bundle: Annotated[Path | None, typer.Option(help="Folder of the bundle.")] = None,
     beside: Annotated[
         list[Path] | None, typer.Option(help="Another bundle to serve beside it; may be given several times.")
+    ] = None,
+    verify: Annotated[
+        bool | None, typer.Option("--verify/--no-verify", help="Hash every file of the bundles before they are served.")
     ] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
     new_key: Annotated[str | None, typer.Option(metavar="NAME", help="Make an API key, and do not serve.")] = None,
     admin: Annotated[bool, typer.Option("--admin", help="With --new-key: for an administrator.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say the version, and do not serve.")
+    ] = False,
 ) -> None:
     """Serve a bundle at http://HOST:PORT. Every setting can also be given as SPARC_BUNDLE, SPARC_HOST, ..."""
     from pydantic import ValidationError
 
     from server.settings import Settings
 
-    given: dict[str, Any] = {"bundle": bundle, "host": host, "port": port, "device": device}
+    given: dict[str, Any] = {"bundle": bundle, "verify": verify, "host": host, "port": port, "device": device}
     if beside:  # without the flag it may be an empty list, which would win over the environment
         given["beside"] = tuple(beside)
     try:
@@ -55,21 +69,25 @@ def main(
 
 
 def serve(settings: "Settings") -> None:
-    """Take the port and open the bundle first, so that either problem ends in one line; then serve."""
-    import uvicorn
+    """Take the port, open the bundle and warm up first, so that each problem ends in one line; then serve."""
+    from server.stopping import BoundedServer, stop_on_signals
 
+    stop_on_signals()
     from server.app import create_app, open_all
     from server.logs import configure_logs
     from server.middleware import access_rules
+    from server.watchdog import watching
 
     configure_logs(settings.log_format, settings.log_level)
     access_rules(settings)  # mistakes in them are said before the models are loaded, which takes seconds
     listening = _listen(settings.host, settings.port)
     resources, explorer = open_all(settings)
-    server = uvicorn.Server(_uvicorn_config(create_app(settings, (resources, explorer)), settings))
+    server = BoundedServer(_uvicorn_config(create_app(settings, (resources, explorer)), settings), resources)
     port = listening.getsockname()[1]
-    _announce(f"serving bundle {' beside '.join(explorer.served)} at http://{settings.host}:{port}", settings)
-    server.run(sockets=[listening])
+    with watching(resources.workers, settings.stuck_s):
+        asyncio.run(explorer.warm_up())
+        _announce(f"serving bundle {' beside '.join(explorer.served)} at http://{settings.host}:{port}", settings)
+        server.run(sockets=[listening])
 
 
 def make_key(name: str, is_admin: bool) -> None:
@@ -93,10 +111,16 @@ def _uvicorn_config(app: "FastAPI", settings: "Settings") -> "uvicorn.Config":
     """Our logs instead of uvicorn's, whose access lines tell queries; only the proxies that are named are believed."""
     import uvicorn
 
+    from server.slow_heads import TimedHeads
+    from server.stopping import GRACE_S
+
     return uvicorn.Config(
         app,
+        http=TimedHeads,
         log_config=None,
         access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S + 1,
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=settings.trusted_proxies,
     )

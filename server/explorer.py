@@ -1,10 +1,13 @@
 """The explorer: one open bundle with everything that answers questions about it. Routes ask its services."""
 
+import time
 from functools import cache, partial
 from pathlib import Path
 
 from server.cache import BoundedCache
 from server.metrics import Reading
+from server.presence import Presence
+from server.request_context import RequestContext, answering
 from server.resources import Resources
 from server.schemas import HeatmapRequest, Info, PictureTrust, StreamInfo
 from server.services import about
@@ -35,6 +38,7 @@ from sparc_core.backbones import load_backbone
 from sparc_core.bundle import Bundle
 from sparc_core.errors import BundleError, InputError, NotFoundError
 
+_A_DAY_S = 86_400
 _TITLES = {"dino": "DINO", "clip_img": "CLIP image", "clip_txt": "CLIP text"}
 
 
@@ -81,10 +85,12 @@ class Explorer:
         settings = resources.settings
         self._resources = resources
         # Where a link leads now: an open bundle must not change when the link is moved to the next one.
-        self.bundle = bundle = Bundle.open((path or settings.bundle).resolve())
+        self.bundle = bundle = Bundle.open((path or settings.bundle).resolve(), settings.verify)
+        self.presence = Presence(bundle)
         self.device = choose_device(settings.device)
         self.towers = towers = Towers(bundle, self.device, load)
         self.beside: dict[str, Explorer] = {}
+        self._is_warm = False
         (self.title,) = about.titles([bundle.manifest])
         device, search, uploads = resources.device_worker, resources.search_worker, resources.uploads
         cursors, self.filters, self.indexes = Cursors(bundle.manifest.bundle_id), Filters(bundle), Indexes(bundle)
@@ -97,7 +103,9 @@ class Explorer:
         self.latent_maps = LatentMaps(bundle, columns, latent_filters)
         self.coactivity = Coactivity(bundle, latents)
         self.latent_items = ItemsOfLatents(bundle, latents, towers, self.indexes)
-        self.items = items = Items(bundle, latents, self.filters, cursors, settings.thumbnail_cache_bytes)
+        self.items = items = Items(
+            bundle, latents, self.filters, cursors, settings.thumbnail_cache_bytes, self.presence
+        )
         self.encodings = readings = Readings(towers, device, uploads, settings.reading_cache_bytes)
         terms = QueryTerms(bundle, towers, latents, self.indexes, readings)
         self.encoder = Encoder(towers, latents, terms)
@@ -143,15 +151,36 @@ class Explorer:
         return {self.bundle.manifest.bundle_id: self, **self.beside}
 
     async def warm_up(self) -> None:
-        """Open what is mapped late and answer one caption, so that the first visitor does not pay for it."""
+        """Read and map what is left, and answer one caption, so that the first visitor does not pay for it.
+
+        From then on only pictures need the bundle's files. May take long, once; `watchdog` sees whether it hangs.
+
+        Raises:
+            BundleError: A file is damaged.
+        """
+        if self._is_warm:
+            return
         for one in self.beside.values():
             await one.warm_up()
         self.indexes.open()
+        with answering(RequestContext(deadline=time.monotonic() + _A_DAY_S)):
+            await self._answer_one()
+        self._is_warm = True
+
+    async def _answer_one(self) -> None:
         if not (self.towers.live_streams("text") and self.towers.live_streams("image")):
             return
-        plan = await self.plan_heatmaps(HeatmapRequest(caption="a", n_items=1))
+        try:
+            plan = await self.plan_heatmaps(HeatmapRequest(caption="a", n_items=1))
+        except InputError:
+            return  # "a" activates no latent of this model: the text tower is warm, and no picture has to be looked at
         for item_ids in self.heatmaps.chunks(plan):
             await self.heatmap_chunk(plan, item_ids)
+
+    def all_there(self) -> bool:
+        """Whether every bundle that is served lies where it was opened; looks now."""
+        found = [one.presence.look() for one in self.served.values()]
+        return all(found)
 
     def close(self) -> None:
         """Forget what was kept; the models and the mapped files go with the object."""
@@ -200,8 +229,8 @@ class Explorer:
             read = await self.encodings.text(stream, request.caption)
         return await self._resources.device_worker.run(partial(self.heatmaps.plan, request, read))
 
-    async def heatmap_chunk(self, plan: Plan, item_ids: list[str]) -> Chunk:
-        """Heatmaps of some of a plan's pictures."""
+    async def heatmap_chunk(self, plan: Plan, item_ids: list[str]) -> list[Chunk]:
+        """Heatmaps of some of a plan's pictures, in as many pieces as the models' memory asks for."""
         return await self._resources.device_worker.run(partial(self.heatmaps.chunk, plan, item_ids))
 
     async def heatmap_trust(self, plan: Plan, chunk: Chunk) -> tuple[list[PictureTrust], dict[str, float]]:

@@ -6,6 +6,7 @@ captions are private, and keys are secret.
 
 import json
 import logging
+import re
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 from urllib.parse import quote
@@ -17,6 +18,9 @@ LogLevel = Literal["debug", "info", "warning", "error", "critical"]
 
 # Our own words and the web server's. Other libraries' debug output would drown them, so it stays at warnings.
 _OURS = ("server", "sparc_core", "uvicorn")
+
+# What moves a terminal's cursor, ends a line to some programs, or turns the direction of text.
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 _access_log = logging.getLogger("server.access")
 
@@ -50,7 +54,10 @@ def configure_logs(format: LogFormat, level: LogLevel) -> None:
 
 
 class TextLines(logging.Formatter):
-    """Time, level, logger, id of the request (or a dash), message."""
+    """Time, level, logger, id of the request (or a dash), message.
+
+    Messages and tracebacks may repeat what a client sent: whatever they hold, only the first line is not indented.
+    """
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s %(request_id)s %(message)s")
@@ -58,7 +65,8 @@ class TextLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """A line; more of them where there is a traceback."""
         record.request_id = current().request_id or "-"
-        return super().format(record)
+        line = super().format(record).replace("\n", "\n  ")
+        return _CONTROLS.sub(lambda control: ascii(control[0])[1:-1], line)
 
 
 class JsonLines(logging.Formatter):

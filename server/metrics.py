@@ -50,6 +50,7 @@ class WatchedMetric(NamedTuple):
 
 WATCHED: dict[str, WatchedMetric] = {
     "sparc_queue_depth": WatchedMetric(GaugeMetricFamily, "Jobs that wait or run", ("worker",)),
+    "sparc_busy_seconds": WatchedMetric(GaugeMetricFamily, "How long the oldest running job has run", ("worker",)),
     "sparc_cache_hits_total": WatchedMetric(CounterMetricFamily, "Look-ups that a cache answered", ("cache",)),
     "sparc_cache_misses_total": WatchedMetric(CounterMetricFamily, "Look-ups that it could not", ("cache",)),
     "sparc_cache_bytes": WatchedMetric(GaugeMetricFamily, "Bytes that a cache holds", ("cache",)),

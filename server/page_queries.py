@@ -9,10 +9,13 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
 from server.page_rendering import lent
-from server.schemas import Wire
+from server.schemas import MAX_TERMS, Wire
 from sparc_core.errors import NotFoundError
 
-_TERM = re.compile(r"\s*([+-]?(?:\d*\.?\d+)?)\s*(text|item|upload|latent)(?:@([^:]+))?:(.*)", re.DOTALL)
+# Every part can match in one way only, and numbers are short: addresses of any length are read in one pass.
+_TERM = re.compile(
+    r"([+-]?(?:\d{1,20}(?:\.\d{1,20})?|\.\d{1,20})?)\s*(text|item|upload|latent)(?:@([^:]+))?:(.*)", re.DOTALL
+)
 
 W = TypeVar("W", bound=Wire)
 
@@ -65,8 +68,10 @@ def terms_of(request: Request) -> list[Named]:
     given = request.query_params
     old = {"text": given.get("q"), "item": given.get("item"), "upload": given.get("upload")}
     terms = [Named(kind, value) for kind, value in old.items() if value and value.strip()]
-    for written in given.getlist("term"):
-        match = _TERM.fullmatch(written)
+    for written in given.getlist("term")[
+        :MAX_TERMS
+    ]:  # the API refuses more; the browser reads them itself, and says so
+        match = _TERM.fullmatch(written.lstrip())
         if match is None or not match[4].strip():
             continue
         weight = float(f"{match[1]}1" if match[1] in ("", "+", "-") else match[1])

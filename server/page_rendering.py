@@ -48,6 +48,7 @@ def log_share(share: float) -> float:
 
 
 templates = Jinja2Templates(directory=FRONTEND_PATH / "templates")
+templates.env.autoescape = True  # whatever a template's name ends in
 templates.env.filters.update(percent=percent, decimal=decimal, log_share=log_share)
 templates.env.globals.update(max_caption_characters=MAX_CAPTION_CHARACTERS)
 

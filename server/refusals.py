@@ -9,6 +9,36 @@ class BusyError(SparcError):
     code = "busy"
 
 
+class StoppingError(BusyError):
+    """The process ends; another one may answer later."""
+
+    code = "stopping"
+
+
+class MemoryFullError(SparcError):
+    """The models' device has no memory for one request."""
+
+    code = "out_of_memory"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the device of the models has no memory for this: send a smaller picture or a shorter text, ask for fewer "
+            "pictures, or try again later; who runs the service can free the device, or set SPARC_DEVICE=cpu"
+        )
+
+
+class BundleGoneError(SparcError):
+    """What the service opened lies there no more."""
+
+    code = "bundle_gone"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the bundle was removed or replaced under the service, and this needs a file of it: who runs the service "
+            "can put it back, or reload the service"
+        )
+
+
 class BundleRefusedError(SparcError):
     """The new bundle cannot be served; the old one stays."""
 

@@ -3,18 +3,18 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 from server.explorer import Explorer
 from server.metrics import Reading
 from server.refusals import BundleRefusedError, BusyError
-from server.request_context import RequestContext, answering
 from server.schemas import Reloaded
 
 log = logging.getLogger(__name__)
 
 _WARM_UP_ATTEMPTS, _BETWEEN_ATTEMPTS_S = 60, 0.5
+_BETWEEN_LOOKS_S = 2.0
 
 
 class _Lease:
@@ -96,20 +96,38 @@ class Serving:
 
 
 async def _warm_up(explorer: Explorer) -> None:
-    """Warm up beside the requests of others, however many wait, without the deadline of the one that asked for it."""
-    with answering(RequestContext()):
-        for left in reversed(range(_WARM_UP_ATTEMPTS)):
-            try:
-                return await explorer.warm_up()
-            except BusyError:
-                if not left:
-                    raise
-                await asyncio.sleep(_BETWEEN_ATTEMPTS_S)
+    """Warm up beside the requests of others, however many wait."""
+    for left in reversed(range(_WARM_UP_ATTEMPTS)):
+        try:
+            return await explorer.warm_up()
+        except BusyError:
+            if not left:
+                raise
+            await asyncio.sleep(_BETWEEN_ATTEMPTS_S)
 
 
 def _close_if_unused(lease: _Lease) -> None:
     if lease.is_retired and lease.n_users == 0:
         lease.explorer.close()
+
+
+@asynccontextmanager
+async def looking_after(serving: Serving) -> AsyncIterator[None]:
+    """Look every few seconds whether the bundles still lie where they were opened; requests see it by `presence`."""
+
+    async def look() -> None:
+        while True:
+            # On a thread: where the disk does not answer, neither would the event loop.
+            await asyncio.to_thread(serving.explorer.all_there)
+            await asyncio.sleep(_BETWEEN_LOOKS_S)
+
+    looking = asyncio.ensure_future(look())
+    try:
+        yield
+    finally:
+        looking.cancel()
+        with suppress(asyncio.CancelledError):
+            await looking
 
 
 @contextmanager

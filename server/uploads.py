@@ -4,8 +4,12 @@ import hashlib
 from collections import OrderedDict
 from threading import Lock
 
+from anyio import CapacityLimiter
+from fastapi import UploadFile
+from fastapi.concurrency import run_in_threadpool
 from PIL import Image
 
+from server.refusals import BusyError
 from server.schemas import Upload
 from sparc_core.errors import NotFoundError
 from sparc_core.picture_files import decode_picture
@@ -13,6 +17,8 @@ from sparc_core.picture_files import decode_picture
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 # Towers see a few hundred pixels; keeping more would only fill the cache.
 _KEPT_SIDE = 1024
+# Decoding takes up to 13 bytes a pixel for a moment, 500 MB at the usual limit, however small the file is.
+_DECODED_AT_A_TIME, _MOST_WAITING = 1, 32
 
 
 class UploadStore:
@@ -23,6 +29,19 @@ class UploadStore:
         self._max_pixels, self._cache_bytes = max_pixels, cache_bytes
         self._pictures: OrderedDict[str, Image.Image] = OrderedDict()
         self._bytes, self._lock = 0, Lock()
+        self._decoding = CapacityLimiter(_DECODED_AT_A_TIME)
+
+    async def receive(self, file: UploadFile) -> Upload:
+        """Decode and keep a sent picture when its turn has come.
+
+        Raises:
+            BusyError: Too many wait already.
+            UnreadablePictureError, TooManyPixelsError: As `add`.
+        """
+        if self._decoding.statistics().tasks_waiting >= _MOST_WAITING:
+            raise BusyError("too many sent pictures wait to be read: try again in a few seconds")
+        async with self._decoding:
+            return await run_in_threadpool(self.add, await file.read())
 
     def add(self, content: bytes) -> Upload:
         """Decode and keep a picture.

@@ -1,7 +1,10 @@
 """Workers: threads that compute, so that the event loop never waits. One of them runs the models, alone.
 
 Jobs wait in a bounded queue and are dropped there when their caller has gone or their deadline has passed. Payloads of
-one kind that wait at the same time are computed together, as one *batch*.
+one kind that wait at the same time are computed together, as one *batch*; one that fails is computed in halves, so that
+only what is bad in itself fails.
+
+A job that runs cannot be stopped. `busy_s` says for how long one has been running; `watchdog` gives up on such workers.
 """
 
 import asyncio
@@ -9,18 +12,22 @@ import contextvars
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Condition, Thread
 from typing import Any, TypeVar
 
-from server.refusals import BusyError
+from server.refusals import BusyError, StoppingError
 from server.request_context import NEVER, current
 
 T = TypeVar("T")
 P = TypeVar("P")
 
 BatchReport = Callable[[str, int], None]
+Explain = Callable[[BaseException], BaseException]
+
+_STOPPING = "the service is stopping: ask again in a few seconds"
 
 
 @dataclass(frozen=True)
@@ -64,18 +71,25 @@ class _Answer:
     error: BaseException | None = None
 
     def give(self, future: "Future[Any]") -> None:
-        """To whoever waits for it."""
-        if self.error is None:
-            future.set_result(self.result)
-        else:
-            future.set_exception(self.error)
+        """To whoever waits for it; a worker that was closed meanwhile has answered for it."""
+        with suppress(InvalidStateError):
+            if self.error is None:
+                future.set_result(self.result)
+            else:
+                future.set_exception(self.error)
 
 
 class Worker:
     """Runs jobs on threads of its own, in the order in which they came."""
 
     def __init__(
-        self, name: str, queue: int, deadline_s: float, n_threads: int = 1, report: BatchReport | None = None
+        self,
+        name: str,
+        queue: int,
+        deadline_s: float,
+        n_threads: int = 1,
+        report: BatchReport | None = None,
+        explain: Explain = lambda error: error,
     ) -> None:
         """Start the threads.
 
@@ -85,10 +99,13 @@ class Worker:
             deadline_s: A caller without a deadline of its own waits so many seconds.
             n_threads: 1 where jobs must not run side by side.
             report: Told the kind and size of every batch.
+            explain: Told every error, before anything is computed again; callers get what it returns.
         """
         self.name, self.report, self._queue, self._deadline_s = name, report, queue, deadline_s
+        self._explain = explain
         self._jobs: deque[_Job] = deque()
-        self._changed, self._n_running, self._closed = Condition(), 0, False
+        self._running: dict[_Job, float] = {}  # and when each began, on time.monotonic's clock
+        self._changed, self._closed = Condition(), False
         self._threads = [Thread(target=self._work, name=f"{name}-{i}", daemon=True) for i in range(n_threads)]
         for thread in self._threads:
             thread.start()
@@ -97,7 +114,13 @@ class Worker:
     def depth(self) -> int:
         """Jobs that wait or run."""
         with self._changed:
-            return len(self._jobs) + self._n_running
+            return len(self._jobs) + len(self._running)
+
+    @property
+    def busy_s(self) -> float:
+        """For how many seconds the oldest running job, or the batch that it is in, has been running; 0 without one."""
+        with self._changed:
+            return time.monotonic() - min(self._running.values()) if self._running else 0.0
 
     async def run(self, job: Callable[[], T]) -> T:
         """The result of a job that has the worker to itself.
@@ -112,16 +135,30 @@ class Worker:
         """The result for a payload, computed together with those that wait beside it; errors as `run`."""
         return await self._result(batched, payload)
 
-    def close(self) -> None:
-        """Drop waiting jobs and wait for those that run."""
+    def close(self, grace_s: float | None = None) -> bool:
+        """Drop what waits, and wait for what runs.
+
+        Args:
+            grace_s: For so many seconds; then what still runs is left behind, and its callers are told. None: for ever.
+
+        Returns:
+            Whether all threads have ended.
+        """
         with self._changed:
             self._closed = True
             dropped, self._jobs = list(self._jobs), deque()
             self._changed.notify_all()
         for job in dropped:
-            job.future.cancel()
+            if job.future.set_running_or_notify_cancel():
+                job.future.set_exception(StoppingError(_STOPPING))
+        ends = None if grace_s is None else time.monotonic() + grace_s
         for thread in self._threads:
-            thread.join()
+            thread.join(None if ends is None else max(0.0, ends - time.monotonic()))
+        with self._changed:
+            left = list(self._running)
+        for job in left:
+            _Answer(error=StoppingError(_STOPPING)).give(job.future)
+        return not any(thread.is_alive() for thread in self._threads)
 
     async def _result(self, batched: Batched | None, payload: Any) -> Any:
         deadline = current().deadline
@@ -136,10 +173,12 @@ class Worker:
 
     def _admit(self, job: _Job) -> None:
         with self._changed:
-            if len(self._jobs) + self._n_running >= self._queue:
+            if self._closed:
+                raise StoppingError(_STOPPING)
+            if len(self._jobs) + len(self._running) >= self._queue:
                 self._jobs = deque(waiting for waiting in self._jobs if not waiting.future.cancelled())
-            n = len(self._jobs) + self._n_running
-            if self._closed or n >= self._queue:
+            n = len(self._jobs) + len(self._running)
+            if n >= self._queue:
                 raise BusyError(f"{n} requests wait already: try again in a few seconds")
             self._jobs.append(job)
             self._changed.notify()
@@ -152,11 +191,12 @@ class Worker:
                 if self._closed:
                     return
                 jobs = [job for job in self._take() if _begin(job)]
-                self._n_running += len(jobs)
+                self._running.update(dict.fromkeys(jobs, time.monotonic()))
             if jobs:
                 answers = self._compute(jobs)
                 with self._changed:
-                    self._n_running -= len(jobs)
+                    for job in jobs:
+                        del self._running[job]
                 # Only now: who has an answer and asks again must not find the place still taken.
                 for job, answer in zip(jobs, answers, strict=True):
                     answer.give(job.future)
@@ -178,25 +218,42 @@ class Worker:
         begun = time.perf_counter()
         for job in jobs:
             job.context.run(current).add("queue", 1000 * (begun - job.came))
-        batched = jobs[0].batched
-        try:
-            if batched is None:
-                results = [jobs[0].context.run(jobs[0].payload)]
-            else:
-                results = list(batched.compute([job.payload for job in jobs]))
-        except BaseException as error:
-            if len(jobs) > 1:  # one bad payload must not fail its neighbours
-                return [answer for job in jobs for answer in self._compute([job])]
-            return [_Answer(error=error)]
-        if batched is not None:
-            self._tell(batched, jobs, 1000 * (time.perf_counter() - begun))
-        return [_Answer(result) for result in results]
+        return self._answers(jobs)
 
-    def _tell(self, batched: Batched, jobs: list[_Job], milliseconds: float) -> None:
+    def _answers(self, jobs: list[_Job]) -> list["_Answer"]:
+        begun = time.perf_counter()
+        try:
+            results = _results(jobs)
+        except BaseException as error:
+            explained = self._explain(error)
+            if len(jobs) == 1:
+                return [_Answer(error=explained)]
+            del explained
+        else:
+            self._tell(jobs, 1000 * (time.perf_counter() - begun))
+            return [_Answer(result) for result in results]
+        # Outside of the handler: the error held on to what was computed so far.
+        half = len(jobs) // 2
+        return [*self._answers(jobs[:half]), *self._answers(jobs[half:])]
+
+    def _tell(self, jobs: list[_Job], milliseconds: float) -> None:
+        batched = jobs[0].batched
+        if batched is None:
+            return
         for job in jobs:
             job.context.run(current).add(batched.kind, milliseconds)
         if self.report is not None:
             self.report(batched.kind, len(jobs))
+
+
+def _results(jobs: list[_Job]) -> list[Any]:
+    """What a job, or a batch of them, gives."""
+    batched = jobs[0].batched
+    if batched is None:
+        return [jobs[0].context.run(jobs[0].payload)]
+    results = list(batched.compute([job.payload for job in jobs]))
+    assert len(results) == len(jobs), f"{batched.kind} gave {len(results)} results for {len(jobs)} payloads"
+    return results
 
 
 def _begin(job: _Job) -> bool:

@@ -1,4 +1,4 @@
-"""Headers on every answer that keep other sites and the browser's guesses away from it.
+"""Headers on every answer that keep other sites, the browser's guesses and shared caches away from it.
 
 There are no CORS headers, ever: pages of other origins must not read answers.
 """
@@ -16,10 +16,12 @@ _SECURITY = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+# Of the bundle, or for a client alone: a cache on the way must not answer others with it. Static files are everybody's.
+_PRIVATE, _STATIC = "private, no-cache", "/static/"
 
 
 class AnswerHeaders:
-    """Adds the security headers to every answer."""
+    """Adds these headers to every answer that does not have its own."""
 
     def __init__(self, app: ASGIApp) -> None:
         """Args: the application that answers."""
@@ -33,6 +35,8 @@ class AnswerHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in _SECURITY.items():
                     headers.setdefault(name, value)
+                if not scope["path"].startswith(_STATIC):
+                    headers.setdefault("Cache-Control", _PRIVATE)
             await send(message)
 
         await self._app(scope, receive, with_headers)

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from server.errors import error_body
+from server.errors import LOGGED, error_body
 from server.logs import AccessLine, log_access
 from server.metrics import Metrics
 from server.middleware.access import client_address
@@ -56,6 +56,10 @@ class Observing:
         with answering(context):
             try:
                 await app(scope, receive, with_times)
+            except Exception as error:
+                # The framework passes errors on even where they were answered, and the web server would log them anew.
+                if scope.get(LOGGED) is not error:
+                    raise
             finally:
                 self._report(scope, context, status, time.perf_counter() - begun)
 

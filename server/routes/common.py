@@ -23,13 +23,19 @@ def documented(description: str) -> dict[str, Any]:
 
 ERRORS: Responses = {
     401: documented("The service needs an API key"),
-    403: documented("Only administrators may do this, or the request comes from another site's page"),
+    403: documented("Only administrators may do this, or it comes from another site's page or for an unknown host"),
     404: documented("No such latent, item, stream, label, upload or bundle"),
     422: documented("A value cannot be used; the message says which and why"),
     429: documented("Too many requests of this client; see Retry-After"),
+    503: documented("A file of the bundle is needed, and the bundle was removed under the service; see Retry-After"),
 }
-BUSY: Responses = {503: documented("Too busy, or not done before the request's deadline; see Retry-After")}
+BUSY: Responses = {
+    503: documented(
+        "Too busy, not done before the request's deadline, out of memory, or the bundle was removed; see Retry-After"
+    )
+}
 TOO_LARGE: Responses = {413: documented("Too many bytes or pixels")}
+SLOW: Responses = {408: documented("The body came too slowly")}
 WEBP: Responses = {200: {"content": {"image/webp": {"schema": {"type": "string", "format": "binary"}}}}}
 
 
@@ -65,8 +71,9 @@ async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
         return working.result()
     finally:
         for task in (working, leaving):
-            if not task.done():
-                task.cancel()
+            task.cancel()
+        # What was given up may fail on its way out, and nobody else would ask it how it ended.
+        await asyncio.gather(working, leaving, return_exceptions=True)
 
 
 async def _leaves(request: Request) -> None:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response, StreamingResponse
 
-from server.errors import error_body
+from server.errors import error_body, refusal_of
 from server.explorer import Explorer
 from server.heatmap_files import overlay_png, raw_values
 from server.request_context import current
@@ -48,8 +48,9 @@ async def heatmaps(request: Request, explorer: Lent, body: HeatmapRequest) -> Re
     read_ms = 1000 * (time.perf_counter() - begun)
     wanted = request.headers.get("accept", "").partition(",")[0].partition(";")[0].strip().lower()
     if wanted in (PNG, RAW):
-        return await _file(explorer, plan, wanted)
-    return StreamingResponse(_until_error(_lines(request, explorer, plan, read_ms)), media_type=NDJSON)
+        return await unless_gone(request, _file(explorer, plan, wanted))
+    lines = _lines(request, explorer, plan, read_ms)
+    return StreamingResponse(_until_error(request, lines), media_type=NDJSON)
 
 
 async def _file(explorer: Explorer, plan: Plan, media_type: str) -> Response:
@@ -58,7 +59,7 @@ async def _file(explorer: Explorer, plan: Plan, media_type: str) -> Response:
             f"a file holds one heatmap, and this request asks for {len(plan.item_ids)} pictures in "
             f"{len(plan.streams)} streams: name one item or upload, and one stream"
         )
-    chunk = await explorer.heatmap_chunk(plan, plan.item_ids)
+    (chunk,) = await explorer.heatmap_chunk(plan, plan.item_ids)
     heatmap = chunk.pictures[0].heatmaps[0]
     if media_type == RAW:
         return Response(raw_values(heatmap), media_type=RAW, headers=_geometry(heatmap))
@@ -76,13 +77,14 @@ def _geometry(heatmap: Heatmap) -> dict[str, str]:
     }
 
 
-async def _until_error(lines: AsyncIterator[str]) -> AsyncIterator[str]:
+async def _until_error(request: Request, lines: AsyncIterator[str]) -> AsyncIterator[str]:
     """The lines; what goes wrong after the first is said in a last one, since the status is sent already."""
     try:
         async for line in lines:
             yield line
     except SparcError as error:
-        yield json.dumps(error_body(error.code, str(error))) + "\n"
+        _, code, message = await refusal_of(request, error)
+        yield json.dumps(error_body(code, message)) + "\n"
     except Exception:
         log.exception("unexpected error in heatmaps")
         yield json.dumps(error_body("internal_error", "something went wrong on the server; it was logged")) + "\n"
@@ -98,11 +100,12 @@ async def _lines(request: Request, explorer: Explorer, plan: Plan, read_ms: floa
         if await request.is_disconnected():
             return
         current().renew()
-        chunks.append(await explorer.heatmap_chunk(plan, item_ids))
-        steps.append(chunks[-1].milliseconds)
-        for answer in chunks[-1].pictures:
-            answers.append(answer)
-            yield _line(answer)
+        for chunk in await explorer.heatmap_chunk(plan, item_ids):
+            chunks.append(chunk)
+            steps.append(chunk.milliseconds)
+            for answer in chunk.pictures:
+                answers.append(answer)
+                yield _line(answer)
     for chunk in chunks if plan.request.trust else ():
         if await request.is_disconnected():
             return

@@ -3,12 +3,12 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, UploadFile
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
-from server.routes.common import BUSY, ERRORS, PLAIN, PREFIX, TOO_LARGE, WEBP, Lent, unless_gone
+from server.routes.common import BUSY, ERRORS, PLAIN, PREFIX, SLOW, TOO_LARGE, WEBP, Lent, unless_gone
 from server.schemas import EncodeRequest, Encoding, ImageQuery, Item, ItemPage, ItemQuery, Upload
 from server.services.items import as_webp
+from server.uploads import UploadStore
 
 _FOR_EVER = "private, max-age=31536000, immutable"
 
@@ -37,11 +37,11 @@ def item(explorer: Lent, item_id: ItemId) -> Item:
     return explorer.items.item(item_id)
 
 
-@router.post("/uploads", responses=TOO_LARGE)
+@router.post("/uploads", responses={**TOO_LARGE, **SLOW, **BUSY})
 async def upload(request: Request, file: UploadFile) -> Upload:
     """Send a picture (JPEG, PNG, WebP, GIF, BMP); its `upload_id` stands for it in later requests."""
-    content = await file.read()
-    return await run_in_threadpool(request.app.state.uploads.add, content)
+    uploads: UploadStore = request.app.state.uploads
+    return await uploads.receive(file)
 
 
 @router.get("/uploads/{upload_id}/image", response_class=Response, responses=WEBP)

@@ -34,6 +34,7 @@ from sparc_core.attribution import Heatmaps as Maps
 from sparc_core.attribution import head_blocks, heatmaps
 from sparc_core.backbones import ImageBackbone
 from sparc_core.bundle import Bundle
+from sparc_core.device_memory import in_parts
 from sparc_core.errors import InputError
 from sparc_core.retrieval import strongest
 
@@ -119,8 +120,11 @@ class Heatmaps:
             yield plan.item_ids[start : start + size]
             start += size
 
-    def chunk(self, plan: Plan, item_ids: Sequence[str]) -> Chunk:
-        """Heatmaps of some pictures in all streams of the plan."""
+    def chunk(self, plan: Plan, item_ids: Sequence[str]) -> list[Chunk]:
+        """Heatmaps of some pictures in all streams of the plan; in several pieces where memory does not hold one."""
+        return in_parts(partial(self._chunk, plan), item_ids)
+
+    def _chunk(self, plan: Plan, item_ids: Sequence[str]) -> Chunk:
         subjects = [self._subject(plan.request, item_id) for item_id in item_ids]
         sizes = [self._size(plan.request, item_id) for item_id in item_ids]
         maps, by_stream = {}, []
@@ -144,16 +148,22 @@ class Heatmaps:
     def trust(self, plan: Plan, chunk: Chunk) -> tuple[list[PictureTrust], dict[str, float]]:
         """How far a chunk's heatmaps can be believed, and the milliseconds that it took."""
         begun = time.perf_counter()
-        subjects = [self._subject(plan.request, picture.item_id) for picture in chunk.pictures]
+        parts = in_parts(partial(self._trust_of, plan, chunk), range(len(chunk.pictures)))
+        return [answer for part in parts for answer in part], {"trust": 1000 * (time.perf_counter() - begun)}
+
+    def _trust_of(self, plan: Plan, chunk: Chunk, places: Sequence[int]) -> list[PictureTrust]:
+        """Of a chunk's pictures at these places."""
+        pictures = [chunk.pictures[place] for place in places]
+        subjects = [self._subject(plan.request, picture.item_id) for picture in pictures]
         by_stream = []
         for stream in plan.streams:
             looks = self._cache.looks(stream, subjects, plan.request.method, plan.request.layers)
-            by_stream.append(self._trust.measure(plan.wanted, stream, looks, chunk.maps[stream].values))
-        answers = [
+            values = chunk.maps[stream].values[list(places)]
+            by_stream.append(self._trust.measure(plan.wanted, stream, looks, values))
+        return [
             PictureTrust(item_id=picture.item_id, streams=list(streams))
-            for picture, streams in zip(chunk.pictures, zip(*by_stream, strict=True), strict=True)
+            for picture, streams in zip(pictures, zip(*by_stream, strict=True), strict=True)
         ]
-        return answers, {"trust": 1000 * (time.perf_counter() - begun)}
 
     def picture(self, plan: Plan, item_id: str) -> Image.Image:
         """A picture of the plan."""

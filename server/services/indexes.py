@@ -1,8 +1,10 @@
 """What searches look through: a bundle's posting lists and feature indexes, each opened once."""
 
+from contextlib import suppress
 from functools import cache
 
 from sparc_core.bundle import Bundle
+from sparc_core.errors import BundleError
 from sparc_core.retrieval import SparseSearch, VectorSearch
 
 
@@ -16,7 +18,13 @@ class Indexes:
         self.features = cache(self._open_features)
 
     def open(self) -> None:
-        """Open all, so that the first visitor does not wait for it."""
+        """Open all, and read the tables, so that the first visitor does not wait for it.
+
+        An evaluation that cannot be read costs its pages, not the service.
+        """
+        len(self._bundle.items)
+        with suppress(BundleError):
+            _ = self._bundle.evaluation
         for stream in self._bundle.manifest.streams:
             self.codes(stream.name)
             self.features(stream.name)

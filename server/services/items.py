@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from server.cache import BoundedCache
+from server.presence import Presence
 from server.schemas import Item, ItemPage, ItemQuery, ItemSummary, Label
 from server.services.cursors import Cursors
 from server.services.filters import Filters
@@ -35,9 +36,16 @@ class Items:
     """Answers about the items of one bundle."""
 
     def __init__(
-        self, bundle: Bundle, latents: Latents, filters: Filters, cursors: Cursors, thumbnail_bytes: int
+        self,
+        bundle: Bundle,
+        latents: Latents,
+        filters: Filters,
+        cursors: Cursors,
+        thumbnail_bytes: int,
+        presence: Presence,
     ) -> None:
-        """Args: what the answers are made of, and bytes of thumbnails to keep."""
+        """Args: what the answers are made of, bytes of thumbnails to keep, and whether the bundle is there."""
+        self._presence = presence
         self._bundle, self._latents, self._filters, self._cursors = bundle, latents, filters, cursors
         self.thumbnails = BoundedCache[tuple[int, int], bytes]("thumbnails", thumbnail_bytes, len)
         self._streams = [stream.name for stream in bundle.manifest.streams]
@@ -109,9 +117,11 @@ class Items:
 
         Raises:
             NotFoundError: There is no such item.
+            BundleGoneError: The bundle is no more where it was: another's picture may have the same name.
             BundleError: Its file is missing or damaged.
         """
         path = self._bundle.media_path(self._bundle.items.row_of(item_id))
+        self._presence.check()
         try:
             return open_media(path)
         except (OSError, SparcError):
@@ -142,4 +152,4 @@ def _facts(item: BundleItem) -> dict[str, Any]:
 
 def _first_sentence(caption: str) -> str:
     """Several captions of a picture may be joined to one."""
-    return re.split(r"\s*\.(?:\s|$)", caption, maxsplit=1)[0]
+    return re.split(r"\.(?:\s|$)", caption, maxsplit=1)[0].rstrip()

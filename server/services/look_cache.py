@@ -8,6 +8,7 @@ from PIL import Image
 from server.cache import BoundedCache
 from server.services.towers import Towers
 from sparc_core.attribution import Looks, Method, head_blocks, join, look_for
+from sparc_core.device_memory import in_parts
 
 
 class Subject(NamedTuple):
@@ -34,7 +35,8 @@ class LookCache:
         missing = [subject for subject, key in zip(subjects, keys, strict=True) if found[key] is None]
         if missing:
             x = self._towers.batch(stream, [subject.load() for subject in missing])
-            made = look_for(method, backbone, x, n, embed=True).rows()
+            parts = in_parts(lambda part: look_for(method, backbone, part, n, embed=True).rows(), x)
+            made = [look for part in parts for look in part]
             for subject, look in zip(missing, made, strict=True):
                 found[subject.key, stream, n, method.blends] = look
                 self.kept.put((subject.key, stream, n, method.blends), look)

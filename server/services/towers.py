@@ -1,7 +1,7 @@
 """The warm models of a bundle: backbones and SPARC on one device, from pictures and texts to codes."""
 
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +15,7 @@ from sparc_core.backbones.features import native_precision, unit_features
 from sparc_core.backbones.shared_spaces import shared_spaces
 from sparc_core.bundle import Bundle
 from sparc_core.checkpoint import load_sparc
+from sparc_core.device_memory import in_parts
 from sparc_core.errors import InputError, NotFoundError
 from sparc_core.model import normalize
 from sparc_core.retrieval import QueryCode, query_code
@@ -132,12 +133,12 @@ class Towers:
     def read_all(self, stream: str, texts: Sequence[str]) -> tuple[Float[torch.Tensor, "b d"], SparseCode]:
         """Unit features of texts in a text stream, and their codes under per-stream selection."""
         backbone = self.text(stream)
-        features = unit_features(backbone, backbone.preprocess(texts).to(self.device))
+        features = _features(backbone, backbone.preprocess(texts).to(self.device))
         return features, self._code(stream, features)
 
     def look_all(self, stream: str, pictures: Sequence[Image.Image]) -> list[Look]:
         """Pictures in an image stream."""
-        return self._looks(stream, unit_features(self.image(stream), self.batch(stream, pictures)))
+        return self._looks(stream, _features(self.image(stream), self.batch(stream, pictures)))
 
     def look_at_patches(self, stream: str, picture: Image.Image, patches: Sequence[int]) -> Look:
         """A picture of which only some patches are shown."""
@@ -169,6 +170,11 @@ class Towers:
         if self.known(stream) not in self.backbones:
             raise InputError(f'stream "{stream}" was built from given features: it has no backbone to look with')
         return self.backbones[stream]
+
+
+def _features(backbone: ImageBackbone | TextBackbone, x: torch.Tensor) -> Float[torch.Tensor, "b d"]:
+    """Unit features of a batch, in as many parts as the device's memory asks for."""
+    return torch.cat(in_parts(partial(unit_features, backbone), x))
 
 
 def as_query(code: SparseCode) -> QueryCode:

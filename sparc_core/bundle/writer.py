@@ -122,7 +122,8 @@ def _complete(draft: ManifestDraft, files: dict[str, FileManifest], partial: Pat
 
 
 def _files_of(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.rglob("*") if path.is_file())
+    """Regular files. A link in a bundle of strangers may lead anywhere: it is no file of the bundle."""
+    return (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 
 
 def _copy(source: Path, target: Path) -> FileManifest:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from sparc_core import __version__
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -30,6 +32,11 @@ def refused(done: subprocess.CompletedProcess[str]) -> str:
     lines = done.stderr.strip().splitlines()
     assert len(lines) == 1, done.stderr
     return lines[0]
+
+
+def test_the_version() -> None:
+    said = serve("--version")
+    assert (said.returncode, said.stdout) == (0, f"sparc-serve {__version__}\n")
 
 
 def test_no_bundle(tmp_path: Path) -> None:

@@ -9,9 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from fastapi.testclient import TestClient
 from PIL import Image
 
+import server.services.heatmaps
+import server.services.trust
 from server import schemas
 from server.heatmap_files import HEAT_STOPS, overlay_png
 from sparc_core.bundle import Bundle
@@ -264,3 +267,46 @@ def test_every_line_has_the_deadline_anew_but_for_a_clients_own(
     assert lines(client, **body)[-1]["kind"] == "done", "five chunks of 0.3 s"
     answer = client.post(URL, json=body, headers={"X-Deadline-Ms": "1000"})
     assert json.loads(answer.text.splitlines()[-1])["error"]["code"] == "busy"
+
+
+def test_pictures_that_do_not_fit_together_are_computed_apart(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = {"caption": "a cat in the snow", "item_ids": [f"s00002{i}" for i in range(8)], "trust": True}
+    together = lines(client, **body)
+    maps, curves = server.services.heatmaps.heatmaps, server.services.trust.curves
+    sizes: list[int] = []
+
+    def small(*arguments: Any) -> Any:
+        looks = arguments[4]
+        if len(looks.whole) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        sizes.append(len(looks.whole))
+        return maps(*arguments)
+
+    def smaller(backbone: Any, embedded: torch.Tensor, *arguments: Any) -> Any:
+        if len(embedded) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return curves(backbone, embedded, *arguments)
+
+    monkeypatch.setattr(server.services.heatmaps, "heatmaps", small)
+    monkeypatch.setattr(server.services.trust, "curves", smaller)
+    apart = lines(client, **body)
+    assert set(sizes) == {1, 2}
+    assert [line["kind"] for line in apart] == [line["kind"] for line in together]
+    for one, other in zip(together[1:-1], apart[1:-1], strict=True):
+        assert one["item_id"] == other["item_id"]
+        for own, same in zip(one.get("heatmaps", []), other.get("heatmaps", []), strict=True):
+            np.testing.assert_allclose(own["values"], same["values"], atol=1e-6)
+        for own, same in zip(one.get("streams", []), other.get("streams", []), strict=True):
+            np.testing.assert_allclose(own["deletion"], same["deletion"], atol=1e-3)
+
+
+def test_a_picture_that_does_not_fit_alone_ends_the_lines(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(*_: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory: a secret")
+
+    monkeypatch.setattr(server.services.heatmaps, "heatmaps", none)
+    last = lines(client, caption="a cat", item_ids=["s000020", "s000021"])[-1]
+    assert last["error"]["code"] == "out_of_memory"
+    assert "secret" not in last["error"]["message"]

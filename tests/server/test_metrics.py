@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 READINGS = [
     Reading("sparc_queue_depth", {"worker": "device"}, 3),
     Reading("sparc_queue_depth", {"worker": "cpu"}, 0),
+    Reading("sparc_busy_seconds", {"worker": "device"}, 1.5),
     Reading("sparc_cache_hits_total", {"cache": "looks"}, 7),
     Reading("sparc_cache_misses_total", {"cache": "looks"}, 2),
     Reading("sparc_cache_bytes", {"cache": "looks"}, 4096),

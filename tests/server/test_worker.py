@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from server.refusals import BusyError
+from server.refusals import BusyError, StoppingError
 from server.request_context import RequestContext, answering
 from server.worker import Batched, Worker
 
@@ -205,12 +205,84 @@ def test_a_closed_worker_refuses_and_drops_what_waits() -> None:
         waiting = asyncio.create_task(worker.run(lambda: True))
         await asyncio.sleep(0)
         closing = asyncio.create_task(asyncio.to_thread(worker.close))
-        with pytest.raises(asyncio.CancelledError):
+        with pytest.raises(StoppingError, match="ask again"):
             await waiting
         gate.may_end.set()
         assert await running
         await closing
-        with pytest.raises(BusyError):
+        with pytest.raises(StoppingError):
             await worker.run(lambda: True)
 
     run(scenario())
+
+
+def test_a_batch_that_fails_is_halved_and_errors_are_explained() -> None:
+    seen: list[int] = []
+
+    def compute(numbers: Sequence[int]) -> list[int]:
+        seen.append(len(numbers))
+        if len(numbers) > 2:
+            raise MemoryError
+        return [number + 1 for number in numbers]
+
+    async def scenario() -> list[int]:
+        worker = Worker("device", 32, 5, explain=lambda error: explained.append(type(error)) or error)
+        gate = Gate()
+        first = asyncio.create_task(worker.run(gate))
+        await gate.beginning()
+        waiting = [asyncio.create_task(worker.run_batched(Batched("one", 0, compute, 8), n)) for n in range(7)]
+        await asyncio.sleep(0)
+        gate.may_end.set()
+        results = await asyncio.gather(*waiting)
+        await first
+        worker.close()
+        return results
+
+    explained: list[type[BaseException]] = []
+    assert run(scenario()) == [1, 2, 3, 4, 5, 6, 7]
+    assert seen == [7, 3, 1, 2, 4, 2, 2]
+    assert explained == [MemoryError] * 3
+
+
+def test_a_batch_with_the_wrong_number_of_results_fails_and_the_worker_lives() -> None:
+    async def scenario() -> None:
+        worker = Worker("device", 8, 5)
+        with pytest.raises(AssertionError, match="0 results for 1 payloads"):
+            await worker.run_batched(Batched("one", 0, lambda _: [], 8), 1)
+        assert await worker.run(lambda: 7) == 7
+        worker.close()
+
+    run(scenario())
+
+
+def test_how_long_a_job_has_been_running_is_known() -> None:
+    async def scenario() -> None:
+        worker, gate = Worker("device", 8, 5), Gate()
+        assert worker.busy_s == 0
+        running = asyncio.create_task(worker.run(gate))
+        await gate.beginning()
+        await asyncio.sleep(0.1)
+        assert 0.1 <= worker.busy_s < 5
+        gate.may_end.set()
+        await running
+        assert worker.busy_s == 0
+        worker.close()
+
+    run(scenario())
+
+
+def test_a_closed_worker_leaves_a_job_that_hangs_and_tells_its_caller() -> None:
+    async def scenario() -> float:
+        worker, gate = Worker("device", 8, 60), Gate()
+        hanging = asyncio.create_task(worker.run(gate))
+        await gate.beginning()
+        begun = time.monotonic()
+        assert not await asyncio.to_thread(worker.close, 0.1)
+        with pytest.raises(StoppingError):
+            await hanging
+        took = time.monotonic() - begun
+        gate.may_end.set()  # what it gives now is for nobody
+        assert await asyncio.to_thread(worker.close, 5)
+        return took
+
+    assert run(scenario()) < 5

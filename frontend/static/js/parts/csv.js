@@ -1,5 +1,7 @@
 // Tables from the answers of the API, for spreadsheets.
 
+const FORMULA = /^(?:[=@\t\r]|[+-](?![\d.e;+ -]*$))/i; // numbers, and lists of them, are none
+
 /**
  * The main table of an answer as CSV: its longest list of objects, or its parallel lists, or the answer as one row.
  * Objects within a row become columns ("streams.0.density"); lists of plain values are joined with "; ".
@@ -37,7 +39,9 @@ function flat(value, prefix = "", row = {}) {
   return row;
 }
 
+/** A field. A text that a spreadsheet would run as a formula gets an apostrophe in front, as in `sparc_core/evaluation/formats.py`. */
 function cell(value) {
-  const text = String(value ?? "");
+  const plain = String(value ?? "");
+  const text = FORMULA.test(plain) ? `'${plain}` : plain;
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

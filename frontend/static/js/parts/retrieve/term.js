@@ -1,7 +1,7 @@
-// One term of a query: as an address, the search box and the API write it. The twin of `_terms` in server/routes/pages.py.
+// One term of a query: as an address, the search box and the API write it. The twin of `terms_of` in server/page_queries.py.
 
 const FIELDS = { text: "text", item: "item_id", upload: "upload_id", latent: "latent" };
-const WRITTEN = /^\s*([+-]?(?:\d*\.?\d+)?)\s*(text|item|upload|latent)(?:@([^:]+))?:(.*)$/s; // -0.5 item@dino:s000003
+const WRITTEN = /^([+-]?(?:\d{1,20}(?:\.\d{1,20})?|\.\d{1,20})?)\s*(text|item|upload|latent)(?:@([^:]+))?:(.*)$/s; // -0.5 item@dino:s000003
 const TYPED = /^\s*([+\-−–]?)\s*(?:#(\d{1,9})|(.+?))\s*$/s; // "-#17", "- at night"
 const DIGITS = 4;
 
@@ -63,7 +63,7 @@ export function plus(terms, added) {
 }
 
 function readTerm(written) {
-  const found = WRITTEN.exec(written);
+  const found = WRITTEN.exec(written.trimStart());
   if (!found?.[4].trim()) return null;
   const [, number, kind, stream, value] = found;
   return term(kind, value.trim(), rounded(["", "+", "-"].includes(number) ? Number(`${number}1`) : Number(number)), stream);
