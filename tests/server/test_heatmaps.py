@@ -232,10 +232,13 @@ def inactive(client: TestClient) -> list[int]:
     return [min(set(range(64)) - {entry.latent for entry in reading.code})]
 
 
-def test_a_latent_that_is_dead_in_a_stream_is_said_to_be(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert pictures(client, latents=[3], item_ids=["s000001"], streams=["dino"])[0].heatmaps[0].note is None
+def test_a_latent_that_is_dead_in_a_stream_is_said_to_be(
+    client: TestClient, bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {"latents": [int(bundle.codes("dino").latents[0, 0])], "item_ids": [bundle.items[0].item_id]}
+    assert pictures(client, **asked, streams=["dino"])[0].heatmaps[0].note is None, "the item's strongest latent"
     monkeypatch.setattr(Postings, "n_items_of", lambda self, latent: 0)  # no latent of the tiny bundle is dead
-    dead = pictures(client, latents=[3], item_ids=["s000001"], streams=["dino"])[0].heatmaps[0]
+    dead = pictures(client, **asked, streams=["dino"])[0].heatmaps[0]
     assert dead.note == 'dead in "dino": no item of the corpus activates what is looked for here'
 
 
@@ -257,15 +260,15 @@ def test_every_line_has_the_deadline_anew_but_for_a_clients_own(
     chunk = explorer.heatmap_chunk
 
     async def slow(*arguments: Any) -> Any:
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(1.0)
         return await chunk(*arguments)
 
     monkeypatch.setattr(explorer, "heatmap_chunk", slow)
     lines(client, caption="a cat", n_items=1)  # remembers the caption
     body = {"caption": "a cat", "n_items": 12}
-    monkeypatch.setattr(client.app.middleware_stack, "_deadline_s", 1.0)  # type: ignore[attr-defined]
-    assert lines(client, **body)[-1]["kind"] == "done", "five chunks of 0.3 s"
-    answer = client.post(URL, json=body, headers={"X-Deadline-Ms": "1000"})
+    monkeypatch.setattr(client.app.middleware_stack, "_deadline_s", 4.0)  # type: ignore[attr-defined]
+    assert lines(client, **body)[-1]["kind"] == "done", "five chunks of a second and more"
+    answer = client.post(URL, json=body, headers={"X-Deadline-Ms": "4000"})
     assert json.loads(answer.text.splitlines()[-1])["error"]["code"] == "busy"
 
 
