@@ -26,9 +26,10 @@ def _alone() -> list[str] | None:
     Alone with its network (port 8000 is free, nothing but loopback answers) and its processes (none outlives it, and
     commands that end all of a kind, such as "ray stop", find no others).
     """
-    command = ["unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    ends_with_us = ["setpriv", "--pdeathsig", "KILL"]
+    command = [*ends_with_us, "unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
     for more in ([], ["--map-root-user"]):
-        if shutil.which("unshare") and not subprocess.run([*command, *more, "true"], capture_output=True).returncode:
+        if shutil.which("setpriv") and not subprocess.run([*command, *more, "true"], capture_output=True).returncode:
             return command + more
     return None
 
