@@ -12,7 +12,8 @@ from server.logs import LogFormat, LogLevel
 class Settings(BaseSettings):
     """Everything that can be set; `docs/settings.md` explains each."""
 
-    model_config = SettingsConfigDict(env_prefix="SPARC_", env_file=".env", extra="ignore")
+    # Empty is not set: compose files pass variables on whether they have a value or not.
+    model_config = SettingsConfigDict(env_prefix="SPARC_", env_file=".env", env_ignore_empty=True, extra="ignore")
 
     bundle: Path = Path("bundles/storybook")
     verify: bool = False  # hash every file of bundles when they are opened

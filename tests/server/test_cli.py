@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from server.settings import Settings
 from sparc_core import __version__
 
 ROOT = Path(__file__).parents[2]
@@ -64,6 +65,12 @@ def test_a_damaged_bundle_is_refused_by_name(tiny_bundle: Path, tmp_path: Path, 
         manifest.write_text("{")
         expected = "manifest.json"
     assert expected in refused(serve("--bundle", str(bundle)))
+
+
+def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.setenv(f"SPARC_{name.upper()}", "")
+    assert Settings(_env_file=None) == Settings.model_construct()
 
 
 def test_settings_that_cannot_be(tiny_bundle: Path) -> None:
