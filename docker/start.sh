@@ -5,9 +5,9 @@ set -eu
 case ${1:-} in
   build)
     if [ -n "${SPARC_CONFIG:-}" ]; then
-      exec sparc-build run "$SPARC_CONFIG" --out "$SPARC_BUNDLE" --work /data/work/own
+      exec sparc-build run "$SPARC_CONFIG" --out "$SPARC_BUNDLE" --work /data/steps/own
     elif [ "$SPARC_BUNDLE" = /data/bundles/storybook ]; then
-      exec sparc-build demo --out "$SPARC_BUNDLE" --work /data/work/storybook
+      exec sparc-build demo --out "$SPARC_BUNDLE" --work /data/steps/storybook
     else
       exec sparc-build info "$SPARC_BUNDLE" # nothing to build: it must be there
     fi

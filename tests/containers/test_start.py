@@ -30,12 +30,12 @@ def started(tmp_path: Path) -> Started:
 
 def test_the_demo_is_built_by_default(started: Started) -> None:
     done = started("build", SPARC_BUNDLE="/data/bundles/storybook")
-    assert done.stdout == "sparc-build demo --out /data/bundles/storybook --work /data/work/storybook beside=\n"
+    assert done.stdout == "sparc-build demo --out /data/bundles/storybook --work /data/steps/storybook beside=\n"
 
 
 def test_a_configuration_is_built_where_the_server_looks(started: Started) -> None:
     done = started("build", SPARC_BUNDLE="/data/bundles/photos", SPARC_CONFIG="/own/sparc.toml")
-    assert done.stdout.startswith("sparc-build run /own/sparc.toml --out /data/bundles/photos --work /data/work/own ")
+    assert done.stdout.startswith("sparc-build run /own/sparc.toml --out /data/bundles/photos --work /data/steps/own ")
 
 
 def test_a_bundle_that_is_there_is_looked_at(started: Started) -> None:
