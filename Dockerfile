@@ -18,7 +18,7 @@ COPY frontend frontend
 RUN pip --python /venv/bin/python install --no-cache-dir --no-deps .
 
 FROM ${BASE}
-ARG VERSION=0
+ARG VERSION=1.0.0
 LABEL org.opencontainers.image.title="SPARC Explorer" \
       org.opencontainers.image.description="See which concepts vision and language models share" \
       org.opencontainers.image.licenses="Apache-2.0" \

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from sparc_core import __version__
+
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES = COMPOSE["services"]
@@ -72,6 +74,7 @@ def test_the_image_runs_as_a_number_and_says_how_it_is() -> None:
         "licenses",
         "version",
     }
+    assert f"ARG VERSION={__version__}\n" in FINAL
     assert "gcc" not in DOCKERFILE
     assert "apt-get" not in DOCKERFILE
 
