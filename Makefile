@@ -42,8 +42,11 @@ node_modules/.installed: package.json package-lock.json
 	npm ci --ignore-scripts --no-audit --no-fund
 	touch $@
 
+# There is a process for each core, so each has one thread.
+test: export OMP_NUM_THREADS = 1
 test: setup $(NODE_MODULES)
-	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not ray"
+	$(BIN)/python -m pytest -n auto --dist loadgroup -m "not browser and not ray"
+	$(BIN)/python -m pytest -n auto --dist loadfile -m browser # not beside others: Playwright's event loop runs through it all
 	$(BIN)/python -m pytest -m ray # alone: a Ray cluster on a busy machine takes minutes to start
 
 bench: build ## every measurement of docs/benchmarks.md but recipes, about an hour; QUICK=--quick for a taste

@@ -5,7 +5,6 @@ times. The server answered each page once before, as one that is in use has.
 """
 
 import json
-import shutil
 from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
@@ -16,10 +15,10 @@ from playwright.sync_api import Browser, sync_playwright
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.chromium import FLAGS, MISSING, PROGRAM
 from benchmarks.page_load import Load, Watch
 from benchmarks.serving import serving
 
-FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking".split()
 N_TIMES, N_QUICK = 5, 2
 # Path, and what is there once the page has answered; {best} is the most aligned latent.
 PAGES = {
@@ -92,12 +91,11 @@ def main(
     quick: Annotated[bool, typer.Option(help="Fewer times.")] = False,
 ) -> None:
     """Weight, paint and layout shift of every page."""
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        raise typer.BadParameter("no Chromium found: apt-get install chromium")
+    if PROGRAM is None:
+        raise typer.BadParameter(MISSING)
     n = N_QUICK if quick else N_TIMES
     with serving(bundle) as server, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=PROGRAM, args=FLAGS)
         best = httpx.get(f"{server.address}/api/v1/latents?limit=1").json()["latents"][0]["id"]
         found = {}
         for name, (path, ready) in PAGES.items():

@@ -5,7 +5,6 @@ place of the server's answers (many_latents), pictures are the bundle's. Times o
 requestAnimationFrame, so that at a screen of 60 Hz nothing is below 16.7 ms; drawing is timed until pixels are there.
 """
 
-import shutil
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,12 +12,12 @@ import numpy as np
 import typer
 from playwright.sync_api import Page, sync_playwright
 
+from benchmarks.chromium import FLAGS, MISSING, PROGRAM
 from benchmarks.many_latents import N_LATENTS, ManyLatents
 from benchmarks.report import Figure, report
 from benchmarks.serving import serving
 from server.schemas import Info
 
-FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking".split()
 WINDOW = {"width": 1280, "height": 860}
 WHEEL_PX, FLIGHT_PX = 90, 9000  # a frame: a hand that reads along, and one that pulls the scroll bar
 DRAG_PX = 3
@@ -117,12 +116,11 @@ def main(
     quick: Annotated[bool, typer.Option(help="Fewer frames.")] = False,
 ) -> None:
     """Scroll the cards, drag and draw the map."""
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        raise typer.BadParameter("no Chromium found: apt-get install chromium")
+    if PROGRAM is None:
+        raise typer.BadParameter(MISSING)
     frames = 120 if quick else 600
     with serving(bundle) as server, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=PROGRAM, args=FLAGS)
         page = browser.new_page(base_url=server.address, viewport=WINDOW)
         open_gallery(page)
         read = page.evaluate(SCROLL, [frames, WHEEL_PX])

@@ -6,7 +6,6 @@ Those of the tutorial are of the bundle that the tutorial's own commands make.
 import io
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,11 +16,11 @@ import typer
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from benchmarks.chromium import FLAGS, MISSING, PROGRAM
 from benchmarks.serving import Server, serving
 
 DOCS_PATH = Path(__file__).parent
 IMAGES_PATH = DOCS_PATH / "images"
-FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking".split()
 SCREEN = {"width": 1280, "height": 860}
 PATIENCE_MS = 300_000
 QUALITY = 82
@@ -119,12 +118,11 @@ def take_all(browser: Browser, server: Server, shots: list[Shot], names: dict[st
 
 def main(bundle: Annotated[Path, typer.Option(help="The demo bundle.")] = Path("bundles/storybook")) -> None:
     """Take the pictures; the twin lies beside the bundle."""
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        raise typer.BadParameter("no Chromium found: apt-get install chromium")
+    if PROGRAM is None:
+        raise typer.BadParameter(MISSING)
     IMAGES_PATH.mkdir(exist_ok=True)
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=PROGRAM, args=FLAGS)
         with serving(bundle, beside=f"{bundle}-local") as server:
             take_all(browser, server, SHOTS, demo_names(browser.new_page(base_url=server.address)))
         with serving(tutorial_bundle(Path(folder))) as server:

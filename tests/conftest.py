@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from benchmarks.chromium import FLAGS, MISSING, PROGRAM
+
 # How long an example takes says how busy the machine is, not whether the code is right.
 settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy machine")
@@ -30,6 +32,19 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def twin_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny bundle's corpus and sizes, trained with local selection and no cross loss. Do not write into it."""
     return _built_once(tmp_path_factory, "twin-bundle", selection="local", cross_loss_coef=0.0)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    """One browser for all tests of a process: Playwright allows no second, and no asyncio.run beside it."""
+    if PROGRAM is None:
+        pytest.skip(MISSING)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=PROGRAM, args=FLAGS)
+        yield browser
+        browser.close()
 
 
 def _built_once(tmp_path_factory: pytest.TempPathFactory, name: str, **options: Any) -> Path:

@@ -1,6 +1,5 @@
 """A real server on a free port, and Debian's Chromium driven by Playwright."""
 
-import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -10,11 +9,6 @@ from typing import Any
 
 import pytest
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
 ANSWER_MS = 60_000  # generous: the machine may be busy, and a hang still ends
 SERVER_DEADLINE_S = 300  # as generous: an answer that comes late is no error of the page
 
@@ -48,19 +42,6 @@ def address(tiny_bundle: Path, twin_bundle: Path) -> Iterator[str]:
     )
     with listening(create_app(settings)) as address:
         yield address
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Any]:
-    """One browser for all tests."""
-    if CHROMIUM is None:
-        pytest.skip("no Chromium found: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

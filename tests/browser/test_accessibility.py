@@ -9,7 +9,7 @@ import pytest
 from tests.browser.every_page import VISITS, Visit
 from tests.browser.looking import keep
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).resolve().parents[2]
 AXE_PATH = ROOT / "node_modules" / "axe-core" / "axe.min.js"

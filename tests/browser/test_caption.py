@@ -12,7 +12,7 @@ from PIL import Image
 
 from tests.browser.looking import keep
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 PATIENCE_MS = 240_000  # heatmaps with trust on a machine that is busy otherwise
 N_PICTURES = 12

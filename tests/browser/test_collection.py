@@ -11,7 +11,7 @@ from PIL import Image
 
 from tests.browser.looking import keep
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 AT = "2026-05-0{}T12:00:00.000Z"
 IMPORTED = """

@@ -10,11 +10,12 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.conftest import SERVER_DEADLINE_S, listening
 from tests.browser.looking import keep
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 SCATTER = "/compare?by=streams&first=dino&second=clip_txt"
 
@@ -307,7 +308,8 @@ def test_without_scripts_there_are_figures_lists_and_a_button(chromium: Any, add
     assert page.locator(".glance__row:visible").count() > 5
     assert page.locator(".spread svg:visible").count() == 3
     page.locator(".pages a", has_text="More latents").click()
-    assert page.locator(".twin:visible").count() == 24
+    page.wait_for_load_state()  # the page comes in pieces, and each is visible as it comes
+    expect(page.locator(".twin:visible")).to_have_count(24)
     page.locator(".fold summary").first.click()
     assert page.locator("table.grid--figures:visible").count() == 1
     page.goto(SCATTER)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from tests.browser.looking import keep
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 
 def opened(page: Any, path: str, ready: str) -> Any:

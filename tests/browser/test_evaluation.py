@@ -10,7 +10,7 @@ import pytest
 from tests.browser.conftest import ANSWER_MS, SERVER_DEADLINE_S, listening
 from tests.server.evaluated import N_CLASSES, full_evaluation, showing
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 PLOTS = ["profiles", "density", "probes", "retrieval"]
 

@@ -7,7 +7,7 @@ import pytest
 from tests.browser.every_page import BY_NAME, VISITS
 from tests.browser.looking import keep
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 N_STOPS = 25
 FAILURE = {"error": {"code": "busy", "message": "The server is busy: try again in a moment.", "detail": {}}}

@@ -10,7 +10,7 @@ from playwright.sync_api import Error
 
 from tests.browser.looking import keep
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 # As the server wrote them: what scripts add to a card's place in the list is no part, nor is white space.
 CARDS = """cards => cards.slice(0, 12).map(card => {
@@ -27,6 +27,8 @@ LABELS = "all => all.map(one => [one.value, one.label])"
 # The number beside "any" is that of the status line.
 AGREED = """() => document.querySelector('[data-count=alive]').textContent
   === document.querySelector('#status').textContent.split(' ')[0]"""
+# The map has come to rest, and all of it is shown.
+WHOLE = "() => Math.abs((history.state?.camera?.[2] ?? 0) - 1) < 1e-9"
 READY = ".map__frame:not([data-waiting])"
 # Whether the canvas shows anything but paper, as in its corner, around a pixel.
 DRAWN = """([x, y]) => {
@@ -267,6 +269,9 @@ def test_the_map_with_keys(page: Any) -> None:
     page.focus(".map__canvas")
     for key in ("+", "+", "ArrowLeft", "ArrowUp", "-", "0"):
         page.keyboard.press(key)
+    page.wait_for_function(WHOLE)  # it glides there, and the glide's end aims again
+    said = page.locator(".map__frame [role=status]").inner_text()
+    assert page.locator(".tip").is_visible() == said.startswith("latent"), said
     for _ in range(3):
         page.keyboard.press("+")
     for _ in range(40):

@@ -8,7 +8,7 @@ from benchmarks.many_latents import N_LATENTS, ManyLatents
 from server.schemas import Info
 from tests.browser.looking import keep
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 MOST_CARDS = 100
 # The latent in the middle of the window, first of its row, and the one that is to be there.

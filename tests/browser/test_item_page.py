@@ -7,7 +7,7 @@ import pytest
 
 from tests.browser.looking import keep
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 ITEM = "s000003"
 ADDRESS = f"/items/{ITEM}"

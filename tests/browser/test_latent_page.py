@@ -13,7 +13,7 @@ from PIL import Image
 from tests.browser.conftest import listening
 from tests.browser.looking import keep
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 N_IMAGES = 36  # 18 of each image stream
 SETTLED = "#status:not([data-busy])"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 CARDS = "cards => cards.slice(0, 6).map(card => card.innerText.replace(/\\s+/g, ' '))"
 TILES = "items => items.map(item => item.outerHTML.replace(/\\s+/g, ' '))"

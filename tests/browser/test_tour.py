@@ -6,7 +6,7 @@ import pytest
 
 from tests.browser.looking import keep
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 HIGHEST_COVER = 0.35  # of what a step speaks of, as far as it is on the screen
 # Which share of the visible part of an element another one lies over.

@@ -8,7 +8,7 @@ import pytest
 from benchmarks.page_load import Load, Watch
 from tests.browser.every_page import BY_NAME, VISITS, Visit
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 MOST_BYTES = 300_000  # of HTML, CSS and JavaScript without Plotly
 FIRST_PAINT_MS = 1000.0  # what is asked of a machine that does nothing else

@@ -41,9 +41,10 @@ _PICTURES: dict[str, Callable[[], Iterable[bytes]]] = {
 }
 _CUT_OFF = "cut off"
 
-pytestmark = pytest.mark.skipif(
-    not Path("/proc/self/smaps_rollup").exists(), reason="memory is read from Linux's /proc"
-)
+pytestmark = [
+    pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="memory is read from Linux's /proc"),
+    pytest.mark.xdist_group("server faults"),  # one ordeal for all
+]
 
 
 class Case(NamedTuple):

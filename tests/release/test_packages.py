@@ -129,7 +129,7 @@ def test_the_version_is_that_of_the_changelogs_first_release() -> None:
 
 def test_the_demo_builds_and_is_served_from_an_empty_environment(environment: Path, tmp_path: Path) -> None:
     clean = {"PATH": f"{environment}:/usr/bin:/bin", "HOME": str(tmp_path), "SPARC_PORT": "0"}
-    script = "sparc-build demo --train-items 60 --test-items 20 --no-twin && exec sparc-serve"
+    script = "sparc-build demo --train-items 36 --test-items 4 --no-twin && exec sparc-serve"
     with (tmp_path / "log").open("w+") as log:
         process = subprocess.Popen(
             ["sh", "-c", script], cwd=tmp_path, env=clean, stderr=log, stdout=log, start_new_session=True

@@ -6,13 +6,11 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import ANSWER_MS, SERVER_DEADLINE_S, chromium, listening
+from tests.browser.conftest import ANSWER_MS, SERVER_DEADLINE_S, listening
 from tests.browser.every_page import BY_NAME, OPEN_ALL, Visit
 from tests.security.hostile_bundle import hostile, write_hostile
 
-__all__ = ["chromium"]
-
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.browser
 
 # Heatmaps of one picture only: what is looked for here is in the page, not in the colours.
 OWN = (

@@ -370,7 +370,7 @@ def wait_for_steps(process: subprocess.Popen[bytes], path: Path, n_steps: int) -
 def test_kill_9_and_resume_give_the_same_bits(
     feature_flags: list[str], environment: dict[str, str], tmp_path: Path
 ) -> None:
-    flags = [*feature_flags, *FLAGS, "--num-epochs", "400", "--validation-rows", "20"]
+    flags = [*feature_flags, *FLAGS, "--num-epochs", "200", "--validation-rows", "20"]
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     succeed(command("--out", whole, *flags), environment)
     arguments: list[str | Path] = ["--out", cut, *flags]

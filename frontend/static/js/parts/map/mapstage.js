@@ -142,6 +142,7 @@ export class MapStage {
       const eased = 1 - (1 - done) ** 3;
       this.#move(() => this.#camera.set(from.map((value, i) => value + (to[i] - value) * eased)));
       if (done < 1) this.#gliding = requestAnimationFrame(step);
+      else if (this.#keyed) this.#aimAtMiddle();
     };
     step(begun);
   }
@@ -182,6 +183,10 @@ export class MapStage {
   #aimByKeys(key) {
     if (!this.#shown || key === "Escape" || key === "Enter") return;
     this.#keyed = true;
+    this.#aimAtMiddle();
+  }
+
+  #aimAtMiddle() {
     const { points } = this.#shown;
     const found = points.nearest(this.#camera, this.#camera.width / 2, this.#camera.height / 2, KEY_REACH);
     this.#lookAt(found);
