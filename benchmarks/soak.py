@@ -42,7 +42,8 @@ _FULL = 0.9
 # Ten without pauses keep a server as busy as it can be, and none waits for long.
 _WARM_CLIENTS, _WARM_ANSWERS, _WARM_SLICE_S, _MOST_SLICES = 10, 3000, 20.0, 24
 _SHORTEST_S = 120  # of runs that tell whether something grows
-_MOST_ITEMS, _SETTLING_S = 2000, 2.0
+_MOST_ITEMS = 2000
+_SETTLING_S = 12.0  # in which the service gives back what it can
 
 
 def learn(address: str) -> Known:
@@ -105,13 +106,22 @@ def are_full(address: str) -> bool:
     return all(held[name] >= _FULL * int(CACHES[setting]) for name, setting in limits.items())
 
 
-def soak(address: str, process: int, log: Path, n_clients: int, seconds: float, pause_s: float) -> Findings:
-    """Visit a running service, and watch its process and its log."""
+def soak(
+    address: str,
+    process: int,
+    log: Path,
+    n_clients: int,
+    seconds: float,
+    pause_s: float,
+    settling_s: float = _SETTLING_S,
+) -> Findings:
+    """Visit a running service, and watch its process and its log; it rests for `settling_s` before and after."""
     known = learn(address)
+    time.sleep(settling_s)
     before = footprint(process)
     with Watch(process) as watch:
         records, surprises = crowd(address, known, n_clients, seconds, pause_s)
-    time.sleep(_SETTLING_S)  # what was left behind is finished or dropped
+    time.sleep(settling_s)  # what was left behind is finished or dropped
     errors = [line for line in log.read_text().splitlines() if " ERROR " in line or line.startswith("Traceback")]
     return Findings(
         records,
@@ -140,7 +150,7 @@ def show(findings: Findings) -> None:
 
 def figures(findings: Findings, alone: list[Record]) -> dict[str, Figure]:
     """By their JSON names."""
-    everything, memory = findings.times(), findings.change("own")
+    everything, memory, loaded = findings.times(), findings.memory, findings.change("own")
     asked = f"< {MOST_GROWTH:.0%}" if findings.tells_growth else "too short to tell"
     rss, handles, threads = (findings.change(field) for field in ("rss", "handles", "threads"))
     return {
@@ -155,9 +165,11 @@ def figures(findings: Findings, alone: list[Record]) -> dict[str, Figure]:
         "n_5xx": Figure("failed, or refused without a reason", findings.n_5xx, "0"),
         "n_503": Figure("refused honestly, most for deadlines", findings.n_unavailable),
         "n_surprises": Figure("not as expected", len(findings.surprises), "0"),
-        "memory_first_mb": Figure("own memory, first fifth of the time", memory.first, "", "MB"),
-        "memory_last_mb": Figure("own memory, last fifth", memory.last, "", "MB"),
+        "memory_before_mb": Figure("own memory at rest, before", memory.first, "", "MB"),
+        "memory_after_mb": Figure("own memory at rest, once all had gone", memory.last, "", "MB"),
         "memory_growth": Figure("growth", 100 * memory.share, asked, "%"),
+        "memory_first_mb": Figure("own memory under load, first fifth of the time", loaded.first, "", "MB"),
+        "memory_last_mb": Figure("own memory under load, last fifth", loaded.last, "", "MB"),
         "rss_last_mb": Figure("resident, with mapped pages of the bundle", rss.last, "", "MB"),
         "handles_growth": Figure("open handles, last fifth less first", handles.more, f"<= {MOST_MORE}"),
         "handles_left": Figure(

@@ -25,7 +25,7 @@ class Times(NamedTuple):
 
 
 class Change(NamedTuple):
-    """Medians over the first and the last fifth of the time."""
+    """What there was at first and at last; of moments, medians over the first and the last fifth of the time."""
 
     first: float
     last: float
@@ -50,8 +50,8 @@ class Findings:
         surprises: Answers that no honest service gives, with their requests; the first of them.
         moments: What the service held, every second.
         tells_growth: Whether it was long enough for promises about growth; before, connections and threads come.
-        before: What it held before anybody came.
-        after: What it held once all had gone.
+        before: What it held at rest, before anybody came.
+        after: What it held at rest, once all had gone.
         log_errors: Lines of its log that tell of an error.
     """
 
@@ -89,6 +89,11 @@ class Findings:
         return Change(float(np.median(values[:fifth])), float(np.median(values[-fifth:])))
 
     @property
+    def memory(self) -> Change:
+        """Of own memory at rest: what is under way takes some, more when more wait, and that is no growth."""
+        return Change(self.before.own, self.after.own)
+
+    @property
     def n_unavailable(self) -> int:
         """Honest refusals: 503 with all that belongs to it."""
         return self.statuses()[_BUSY] - self.n_dishonest_503
@@ -107,7 +112,7 @@ class Findings:
 
     def broken_promises(self) -> list[str]:
         """What was promised and not kept, each in a sentence."""
-        memory, handles, threads = self.change("own"), self.change("handles"), self.change("threads")
+        memory, handles, threads = self.memory, self.change("handles"), self.change("threads")
         promises = {
             f"{self.n_5xx} answers failed": self.n_5xx == 0,
             f"{len(self.surprises)} answers or more were not those expected": not self.surprises,
@@ -122,7 +127,7 @@ class Findings:
         return [sentence for sentence, is_kept in promises.items() if not is_kept]
 
     def _is_steady(self) -> bool:
-        return not self.tells_growth or self.change("own").share < MOST_GROWTH
+        return not self.tells_growth or self.memory.share < MOST_GROWTH
 
     def _are_closed(self) -> bool:
         return self.after.handles - self.before.handles <= MOST_MORE

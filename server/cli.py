@@ -70,9 +70,11 @@ def main(
 
 def serve(settings: "Settings") -> None:
     """Take the port, open the bundle and warm up first, so that each problem ends in one line; then serve."""
+    from server.allocator import bound_heaps, giving_back
     from server.stopping import BoundedServer, stop_on_signals
 
     stop_on_signals()
+    bound_heaps()
     from server.app import create_app, open_all
     from server.logs import configure_logs
     from server.middleware import access_rules
@@ -84,7 +86,7 @@ def serve(settings: "Settings") -> None:
     resources, explorer = open_all(settings)
     server = BoundedServer(_uvicorn_config(create_app(settings, (resources, explorer)), settings), resources)
     port = listening.getsockname()[1]
-    with watching(resources.workers, settings.stuck_s):
+    with watching(resources.workers, settings.stuck_s), giving_back():
         asyncio.run(explorer.warm_up())
         _announce(f"serving bundle {' beside '.join(explorer.served)} at http://{settings.host}:{port}", settings)
         server.run(sockets=[listening])
