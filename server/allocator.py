@@ -1,7 +1,7 @@
 """Freed memory goes back to the system: glibc would keep it, in pieces, in as many heaps as threads have come and gone.
 
-Under a crowd of clients the pieces grew by a third of all that the service held in five minutes, while what was in use
-stayed the same (docs/benchmarks.md, "Load and soak").
+Under a crowd of clients the free pieces grew, in five minutes, by a fifth of all that the service held, while what was
+in use stayed the same (docs/benchmarks.md, "Load and soak").
 """
 
 import ctypes
@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
 
-EVERY_S = 5.0
-"""Seconds between two times that memory is given back. What comes after has to fetch it again: 10 ms for 40 MB."""
+_EVERY_S = 5.0  # what comes after has to fetch its memory again: 10 ms for 40 MB
 _WORTH_S = 0.5  # of processor time: with less work in between there is nothing to give back
 _M_ARENA_MAX, _MOST_HEAPS = -8, 2  # glibc's malloc.h; threads hold Python's lock for most of what they allocate
 
@@ -29,7 +28,7 @@ def give_back() -> None:
 
 
 @contextmanager
-def giving_back(every_s: float = EVERY_S, give: Callable[[], object] = give_back) -> Iterator[None]:
+def giving_back(every_s: float = _EVERY_S, give: Callable[[], object] = give_back) -> Iterator[None]:
     """Give memory back every so often, from a thread of its own, while there is work."""
     ended = Event()
 

@@ -237,7 +237,7 @@ def test_options_are_links_and_a_press_elsewhere_closes(page: Any) -> None:
     suggest(page, "#3", "numbers")
     with page.context.expect_page() as opened:
         group(page, "numbers").locator("a").first.click(button="middle")
-    assert opened.value.url.endswith("/latents/3")
+    opened.value.wait_for_url("**/latents/3")
     opened.value.close()
     assert page.locator(PANEL).is_visible()
     page.mouse.click(1250, 600)
