@@ -1,7 +1,7 @@
 """Which browser is driven by tests, benchmarks and the documents' pictures, and how it is started.
 
-Debian's headless shell first: it draws the same pages as Chromium without that one's own windows, which cost a test of
-ours a third of its time.
+Debian's headless shell first: it draws the same pages as Chromium without that one's own windows, which cost tests of
+ours a quarter of their time.
 """
 
 import shutil
